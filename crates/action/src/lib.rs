@@ -1,0 +1,1 @@
+//! What the event generator can do.

@@ -1,0 +1,1 @@
+//! Samples to rounds, the knee and the report.

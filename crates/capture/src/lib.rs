@@ -1,0 +1,1 @@
+//! Capture files, read and written; conversion of old events.

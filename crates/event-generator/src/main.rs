@@ -1,0 +1,2 @@
+//! The event generator.
+fn main() {}

@@ -1,0 +1,22 @@
+//! The vocabulary of the project: what can happen on a machine, and how it is written down.
+//!
+//! Every event has one layout everywhere — in the probe's rings, in a capture file, in what a
+//! plugin hands over: a packed little-endian header of 26 bytes, the length of every parameter,
+//! then the parameters back to back. [`EventView`] reads such a record where it lies; [`Encoder`]
+//! writes one. What the parameters mean is in one table ([`EventInfo`]), made at build time from
+//! the text files in `table/`, from which the probe's C header comes as well.
+//!
+//! This crate does no I/O and knows nothing of the rest of the project.
+
+mod encode;
+mod syscall;
+mod table;
+mod view;
+
+pub use encode::{EncodeError, Encoder};
+pub use syscall::{Syscall, SyscallCode, SyscallFlags, SyscallSet};
+pub use table::{
+    Category, EventFlags, EventInfo, EventType, Flag, FlagTable, Origin, ParamDetail, ParamInfo,
+    ParamType, PrintFormat, Variant, constants, events, flag_table, flag_tables,
+};
+pub use view::{EventView, HEADER_LEN, MAX_PARAMS, Params, ViewError};

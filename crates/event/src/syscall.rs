@@ -1,0 +1,113 @@
+//! System calls under their portable codes.
+
+use crate::table::{EventType, SYSCALLS, bit_set};
+
+/// The portable code of a system call (or of one of the tracepoints that stand beside them).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SyscallCode(pub u16);
+
+impl SyscallCode {
+    /// The row of this code.
+    pub fn info(self) -> Option<&'static Syscall> {
+        let index = SYSCALLS.binary_search_by_key(&self, |syscall| syscall.code).ok()?;
+        SYSCALLS.get(index)
+    }
+}
+
+/// One system call.
+#[derive(Debug)]
+pub struct Syscall {
+    /// The portable code.
+    pub code: SyscallCode,
+    /// The name, lower case.
+    pub name: &'static str,
+    /// The native number on x86-64.
+    pub x86_64: Option<u16>,
+    /// The native number on aarch64.
+    pub aarch64: Option<u16>,
+    /// The numbers on 32-bit x86.
+    pub ia32: &'static [u16],
+    /// The enter event, if there is one.
+    pub enter: Option<EventType>,
+    /// The exit event; [`EventType::GENERIC_X`] for a call without one of its own.
+    pub exit: Option<EventType>,
+    /// Hints for sampling.
+    pub flags: SyscallFlags,
+    /// The groups it belongs to.
+    pub sets: &'static [SyscallSet],
+}
+
+impl Syscall {
+    /// All system calls in code order.
+    pub fn all() -> &'static [Self] {
+        &SYSCALLS
+    }
+
+    /// The call with this name.
+    pub fn by_name(name: &str) -> Option<&'static Self> {
+        SYSCALLS.iter().find(|syscall| syscall.name == name)
+    }
+
+    /// The native number on the architecture that this program was built for.
+    pub fn native(&self) -> Option<u16> {
+        if cfg!(target_arch = "x86_64") {
+            self.x86_64
+        } else if cfg!(target_arch = "aarch64") {
+            self.aarch64
+        } else {
+            None
+        }
+    }
+
+    /// The call with this native number on the architecture that this program was built for.
+    pub fn by_native(number: u16) -> Option<&'static Self> {
+        SYSCALLS.iter().find(|syscall| syscall.native() == Some(number))
+    }
+
+    /// Whether it is delivered as the generic event, without its own parameters.
+    pub fn is_generic(&self) -> bool {
+        self.exit == Some(EventType::GENERIC_X)
+    }
+
+    /// Whether it belongs to a group.
+    pub fn is_in(&self, set: SyscallSet) -> bool {
+        self.sets.contains(&set)
+    }
+}
+
+/// Groups of system calls.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SyscallSet {
+    /// What the state of processes and descriptors is made of.
+    SinspState,
+    /// Everything that is cheap enough to be traced by default.
+    Simple,
+    /// The smallest set that keeps process state right.
+    RepairBase,
+    /// Reads and writes.
+    Io,
+    /// Other work on descriptors.
+    IoOther,
+    /// Files.
+    File,
+    /// Networks.
+    Net,
+    /// Processes.
+    Proc,
+    /// The system as a whole.
+    Sys,
+}
+
+bit_set! {
+    /// Hints for sampling.
+    SyscallFlags: u32 {
+        /// In use.
+        USED = 1,
+        /// Kept when the rest is sampled.
+        NEVER_DROP = 2,
+        /// Left out when the rest is sampled.
+        ALWAYS_DROP = 4,
+        /// Cannot be interrupted.
+        ATOMIC = 16,
+    }
+}

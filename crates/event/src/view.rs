@@ -1,0 +1,225 @@
+//! Reading a record where it lies.
+
+use crate::table::{EventInfo, EventType};
+
+/// The length of the header in bytes: time u64, thread id u64, length u32, type u16, number of
+/// parameters u32, packed, little-endian.
+pub const HEADER_LEN: usize = 26;
+
+/// No event has more parameters than this.
+pub const MAX_PARAMS: usize = 32;
+
+/// Why bytes are not a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ViewError {
+    /// Shorter than a header, or than the length in the header.
+    Truncated {
+        /// How many bytes there must be.
+        needed: usize,
+        /// How many there are.
+        available: usize,
+    },
+    /// A type code that is not in the table.
+    UnknownType(u16),
+    /// More parameters than any event has.
+    TooManyParams(u32),
+    /// The parameter lengths do not add up to the length in the header.
+    LengthMismatch {
+        /// From the header.
+        declared: usize,
+        /// Header, length array and parameters.
+        computed: usize,
+    },
+}
+
+impl std::fmt::Display for ViewError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Truncated { needed, available } => {
+                write!(f, "record is cut short: {needed} bytes needed, {available} there")
+            }
+            Self::UnknownType(code) => write!(f, "unknown event type {code}"),
+            Self::TooManyParams(count) => {
+                write!(f, "{count} parameters, at most {MAX_PARAMS} are possible")
+            }
+            Self::LengthMismatch { declared, computed } => {
+                write!(f, "record length is {declared}, its parts add up to {computed}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ViewError {}
+
+/// A validated record, borrowed. Parameters are found in constant time.
+#[derive(Clone, Copy)]
+pub struct EventView<'a> {
+    record: &'a [u8],
+    info: &'static EventInfo,
+    count: usize,
+    /// Where each parameter starts, and after the last one where the record ends.
+    offsets: [u32; MAX_PARAMS + 1],
+}
+
+fn read<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
+}
+
+impl<'a> EventView<'a> {
+    /// Checks the record at the start of `bytes`; what follows it is left alone.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not a whole record of a known type.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ViewError> {
+        let truncated = |needed| ViewError::Truncated { needed, available: bytes.len() };
+        let header: &[u8; HEADER_LEN] =
+            bytes.first_chunk().ok_or_else(|| truncated(HEADER_LEN))?;
+        let declared = u32::from_le_bytes([header[16], header[17], header[18], header[19]]) as usize;
+        let code = u16::from_le_bytes([header[20], header[21]]);
+        let count = u32::from_le_bytes([header[22], header[23], header[24], header[25]]);
+        if count as usize > MAX_PARAMS {
+            return Err(ViewError::TooManyParams(count));
+        }
+        let count = count as usize;
+        let info = EventType(code).info().ok_or(ViewError::UnknownType(code))?;
+        let record = bytes.get(..declared).ok_or_else(|| truncated(declared))?;
+
+        let width = if info.is_large() { 4 } else { 2 };
+        let mut at = HEADER_LEN + count * width;
+        let lengths = record.get(HEADER_LEN..at).ok_or_else(|| truncated(at))?;
+        let mut offsets = [0u32; MAX_PARAMS + 1];
+        offsets[0] = at as u32;
+        for index in 0..count {
+            let len = if width == 2 {
+                usize::from(u16::from_le_bytes([lengths[index * 2], lengths[index * 2 + 1]]))
+            } else {
+                read(lengths, index * 4).map_or(0, u32::from_le_bytes) as usize
+            };
+            at = at.saturating_add(len);
+            if at > declared {
+                return Err(ViewError::LengthMismatch { declared, computed: at });
+            }
+            offsets[index + 1] = at as u32;
+        }
+        if at != declared {
+            return Err(ViewError::LengthMismatch { declared, computed: at });
+        }
+        Ok(Self { record, info, count, offsets })
+    }
+
+    /// The bytes of the record, header included.
+    pub fn record(&self) -> &'a [u8] {
+        self.record
+    }
+
+    /// Nanoseconds since the epoch.
+    pub fn ts(&self) -> u64 {
+        read(self.record, 0).map_or(0, u64::from_le_bytes)
+    }
+
+    /// The thread that caused it, as numbered in the initial pid namespace; -1 when there is none.
+    pub fn tid(&self) -> i64 {
+        read(self.record, 8).map_or(-1, i64::from_le_bytes)
+    }
+
+    /// The type code.
+    pub fn event_type(&self) -> EventType {
+        self.info.event_type
+    }
+
+    /// The row of the event table.
+    pub fn info(&self) -> &'static EventInfo {
+        self.info
+    }
+
+    /// How many parameters the record has. May differ from the table's: older writers knew fewer.
+    pub fn param_count(&self) -> usize {
+        self.count
+    }
+
+    /// The bytes of a parameter; `None` when the record does not have it. Empty means that the
+    /// writer could not read it (a null or unreadable pointer).
+    pub fn param(&self, index: usize) -> Option<&'a [u8]> {
+        if index >= self.count {
+            return None;
+        }
+        self.record.get(self.offsets[index] as usize..self.offsets[index + 1] as usize)
+    }
+
+    /// The bytes of the parameter with this name.
+    pub fn param_by_name(&self, name: &str) -> Option<&'a [u8]> {
+        self.param(self.info.param(name)?.0)
+    }
+
+    /// A parameter as a signed number of its own width, sign-extended.
+    pub fn i64(&self, index: usize) -> Option<i64> {
+        let bytes = self.param(index)?;
+        match bytes.len() {
+            8 => read(bytes, 0).map(i64::from_le_bytes),
+            4 => read(bytes, 0).map(|b| i64::from(i32::from_le_bytes(b))),
+            2 => read(bytes, 0).map(|b| i64::from(i16::from_le_bytes(b))),
+            1 => read(bytes, 0).map(|b| i64::from(i8::from_le_bytes(b))),
+            _ => None,
+        }
+    }
+
+    /// A parameter as an unsigned number of its own width.
+    pub fn u64(&self, index: usize) -> Option<u64> {
+        let bytes = self.param(index)?;
+        match bytes.len() {
+            8 => read(bytes, 0).map(u64::from_le_bytes),
+            4 => read(bytes, 0).map(|b| u64::from(u32::from_le_bytes(b))),
+            2 => read(bytes, 0).map(|b| u64::from(u16::from_le_bytes(b))),
+            1 => read(bytes, 0).map(|b| u64::from(u8::from_le_bytes(b))),
+            _ => None,
+        }
+    }
+
+    /// A parameter as an unsigned 32-bit number.
+    pub fn u32(&self, index: usize) -> Option<u32> {
+        u32::try_from(self.u64(index)?).ok()
+    }
+
+    /// A string parameter without its trailing NUL; `None` when it is absent or empty (a null
+    /// pointer, or one that could not be read).
+    pub fn str(&self, index: usize) -> Option<&'a [u8]> {
+        let bytes = self.param(index)?;
+        match bytes.split_last()? {
+            (0, text) => Some(text),
+            _ => Some(bytes),
+        }
+    }
+
+    /// All parameters in order.
+    pub fn params(&self) -> Params<'a, '_> {
+        Params { view: self, next: 0 }
+    }
+}
+
+impl std::fmt::Debug for EventView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventView")
+            .field("type", &self.info.ident)
+            .field("ts", &self.ts())
+            .field("tid", &self.tid())
+            .field("params", &self.params().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// Iterator over the parameters of a record.
+pub struct Params<'a, 'v> {
+    view: &'v EventView<'a>,
+    next: usize,
+}
+
+impl<'a> Iterator for Params<'a, '_> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let param = self.view.param(self.next)?;
+        self.next += 1;
+        Some(param)
+    }
+}

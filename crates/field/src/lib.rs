@@ -1,0 +1,1 @@
+//! Every field: name, type, documentation and extractor; the output formatter.

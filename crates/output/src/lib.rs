@@ -1,0 +1,1 @@
+//! The alert queue and its sinks.

@@ -1,0 +1,1 @@
+//! Rules files to a ruleset: validation, index by event type, matching.
