@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use container::{ContainerId, ContainerType};
 
+use crate::files::FilesId;
+
 /// Bytes that threads and forked processes share until one of them changes them.
 pub type SharedBytes = Arc<[u8]>;
 
@@ -47,7 +49,7 @@ pub struct Thread {
     pub container: Option<(ContainerId, ContainerType)>,
     /// `RLIMIT_NOFILE`; -1 when unknown.
     pub fd_limit: i64,
-    /// Portable clone flags and our own marks.
+    /// Portable clone flags and marks, see [`ThreadFlags`].
     pub flags: u32,
     /// Effective user id.
     pub uid: u32,
@@ -91,9 +93,94 @@ pub struct Thread {
     pub clone_ts: u64,
     /// When the init process of its pid namespace started, ns since the epoch.
     pub pidns_init_start_ts: u64,
+    /// The descriptor table.
+    pub(crate) files: FilesId,
+}
+
+/// Bits of [`Thread::flags`] that are not plain clone flags.
+pub struct ThreadFlags;
+
+impl ThreadFlags {
+    /// Made with `CLONE_FILES`.
+    pub const CLONE_FILES: u32 = 1;
+    /// Made with `CLONE_FS`.
+    pub const CLONE_FS: u32 = 1 << 1;
+    /// Made with `CLONE_NEWPID`.
+    pub const CLONE_NEWPID: u32 = 1 << 6;
+    /// Made with `CLONE_PARENT`.
+    pub const CLONE_PARENT: u32 = 1 << 8;
+    /// Made with `CLONE_THREAD`.
+    pub const CLONE_THREAD: u32 = 1 << 13;
+    /// The child's event came before the parent's.
+    pub const INVERTED: u32 = 1 << 16;
+    /// It has exited.
+    pub const CLOSED: u32 = 1 << 18;
+    /// `CLONE_NEWUSER`.
+    pub const CLONE_NEWUSER: u32 = 1 << 20;
+    /// Its standard output goes into a pipe.
+    pub const PIPE_SRC: u32 = 1 << 21;
+    /// Its standard input comes out of a pipe.
+    pub const PIPE_DST: u32 = 1 << 22;
+    /// Made with `CLONE_VFORK`.
+    pub const CLONE_VFORK: u32 = 1 << 27;
+    /// It lives in a pid namespace other than the initial one.
+    pub const CHILD_IN_PIDNS: u32 = 1 << 29;
 }
 
 impl Thread {
+    /// A thread of which only the ids are known; everything else is empty, zero or "unknown".
+    pub fn new(tid: i64, pid: i64) -> Self {
+        let empty = SharedBytes::default();
+        Self {
+            tid,
+            pid,
+            ptid: -1,
+            sid: -1,
+            pgid: -1,
+            vtid: -1,
+            vpid: -1,
+            vpgid: -1,
+            comm: empty.clone(),
+            exe: empty.clone(),
+            exepath: empty.clone(),
+            args: empty.clone(),
+            env: empty.clone(),
+            cwd: empty.clone(),
+            root: empty.clone(),
+            cgroups: empty,
+            container: None,
+            fd_limit: -1,
+            flags: 0,
+            uid: u32::MAX,
+            gid: u32::MAX,
+            loginuid: u32::MAX,
+            cap_inheritable: 0,
+            cap_permitted: 0,
+            cap_effective: 0,
+            exe_ino: 0,
+            exe_ctime: 0,
+            exe_mtime: 0,
+            exe_writable: false,
+            exe_upper_layer: false,
+            exe_lower_layer: false,
+            exe_from_memfd: false,
+            tty: 0,
+            vm_size: 0,
+            vm_rss: 0,
+            vm_swap: 0,
+            pf_major: 0,
+            pf_minor: 0,
+            clone_ts: 0,
+            pidns_init_start_ts: 0,
+            files: FilesId::default(),
+        }
+    }
+
+    /// Whether nothing but the thread id is known, because its creation was not seen.
+    pub fn is_placeholder(&self) -> bool {
+        self.pid < 0
+    }
+
     /// Whether it is the main thread of its process.
     pub fn is_main(&self) -> bool {
         self.tid == self.pid
