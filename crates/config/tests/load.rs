@@ -1,4 +1,5 @@
 //! Loading from files: merging, expansion, overrides, and every problem at once.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::fs;
 use std::path::PathBuf;
