@@ -25,7 +25,10 @@ impl std::fmt::Display for EncodeError {
             Self::UnknownType(code) => write!(f, "unknown event type {code}"),
             Self::TooManyParams => write!(f, "more than {MAX_PARAMS} parameters"),
             Self::ParamTooLong { index, len } => {
-                write!(f, "parameter {index} is {len} bytes long, which its length cannot say")
+                write!(
+                    f,
+                    "parameter {index} is {len} bytes long, which its length cannot say"
+                )
             }
         }
     }
@@ -121,15 +124,16 @@ impl Encoder {
         let width = if info.is_large() { 4 } else { 2 };
         let total = HEADER_LEN + self.lengths.len() * width + self.payload.len();
         let too_long = |(index, &len): (usize, &usize)| EncodeError::ParamTooLong { index, len };
-        let total = u32::try_from(total)
-            .map_err(|_| too_long((0, &self.payload.len())))?;
+        let total = u32::try_from(total).map_err(|_| too_long((0, &self.payload.len())))?;
 
         self.record.clear();
         self.record.extend_from_slice(&self.ts.to_le_bytes());
         self.record.extend_from_slice(&self.tid.to_le_bytes());
         self.record.extend_from_slice(&total.to_le_bytes());
-        self.record.extend_from_slice(&self.event_type.to_le_bytes());
-        self.record.extend_from_slice(&(self.lengths.len() as u32).to_le_bytes());
+        self.record
+            .extend_from_slice(&self.event_type.to_le_bytes());
+        self.record
+            .extend_from_slice(&(self.lengths.len() as u32).to_le_bytes());
         for (index, len) in self.lengths.iter().enumerate() {
             if width == 2 {
                 let len = u16::try_from(*len).map_err(|_| too_long((index, len)))?;

@@ -9,14 +9,18 @@
 //! This crate does no I/O and knows nothing of the rest of the project.
 
 mod encode;
+mod names;
+mod set;
 mod syscall;
 mod table;
 mod view;
 
 pub use encode::{EncodeError, Encoder};
+pub use names::{errno_name, signal_name};
+pub use set::{EventSet, SyscallCodeSet};
 pub use syscall::{Syscall, SyscallCode, SyscallFlags, SyscallSet};
 pub use table::{
     Category, EventFlags, EventInfo, EventType, Flag, FlagTable, Origin, ParamDetail, ParamInfo,
-    ParamType, PrintFormat, Variant, constants, events, flag_table, flag_tables,
+    ParamType, PrintFormat, Variant, constants, event_names, events, flag_table, flag_tables,
 };
 pub use view::{EventView, HEADER_LEN, MAX_PARAMS, Params, ViewError};

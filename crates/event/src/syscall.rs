@@ -1,6 +1,14 @@
 //! System calls under their portable codes.
 
-use crate::table::{EventType, SYSCALLS, bit_set};
+use crate::table::{BY_AARCH64, BY_CODE, BY_IA32, BY_X86_64, EventType, SYSCALLS, bit_set};
+
+/// Stands in the number arrays where no system call has the number.
+pub(crate) const NO_ROW: u16 = u16::MAX;
+
+fn row(table: &[u16], number: u16) -> Option<&'static Syscall> {
+    // `NO_ROW` is beyond the end of the table, so that a hole needs no test of its own.
+    SYSCALLS.get(usize::from(*table.get(usize::from(number))?))
+}
 
 /// The portable code of a system call (or of one of the tracepoints that stand beside them).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -9,8 +17,17 @@ pub struct SyscallCode(pub u16);
 impl SyscallCode {
     /// The row of this code.
     pub fn info(self) -> Option<&'static Syscall> {
-        let index = SYSCALLS.binary_search_by_key(&self, |syscall| syscall.code).ok()?;
-        SYSCALLS.get(index)
+        row(&BY_CODE, self.0)
+    }
+
+    /// The name; `None` for a code that the table does not have.
+    pub fn name(self) -> Option<&'static str> {
+        self.info().map(|syscall| syscall.name)
+    }
+
+    /// The event types that carry it; none for an unknown code.
+    pub fn events(self) -> &'static [EventType] {
+        self.info().map_or(&[], |syscall| syscall.events)
     }
 }
 
@@ -31,6 +48,8 @@ pub struct Syscall {
     pub enter: Option<EventType>,
     /// The exit event; [`EventType::GENERIC_X`] for a call without one of its own.
     pub exit: Option<EventType>,
+    /// Every event type that carries it, the ones of older writers included, in code order.
+    pub events: &'static [EventType],
     /// Hints for sampling.
     pub flags: SyscallFlags,
     /// The groups it belongs to.
@@ -61,12 +80,33 @@ impl Syscall {
 
     /// The call with this native number on the architecture that this program was built for.
     pub fn by_native(number: u16) -> Option<&'static Self> {
-        SYSCALLS.iter().find(|syscall| syscall.native() == Some(number))
+        if cfg!(target_arch = "x86_64") {
+            Self::by_x86_64(number)
+        } else if cfg!(target_arch = "aarch64") {
+            Self::by_aarch64(number)
+        } else {
+            None
+        }
+    }
+
+    /// The call with this number on x86-64.
+    pub fn by_x86_64(number: u16) -> Option<&'static Self> {
+        row(&BY_X86_64, number)
+    }
+
+    /// The call with this number on aarch64.
+    pub fn by_aarch64(number: u16) -> Option<&'static Self> {
+        row(&BY_AARCH64, number)
+    }
+
+    /// The call with this number on 32-bit x86.
+    pub fn by_ia32(number: u16) -> Option<&'static Self> {
+        row(&BY_IA32, number)
     }
 
     /// Whether it is delivered as the generic event, without its own parameters.
     pub fn is_generic(&self) -> bool {
-        self.exit == Some(EventType::GENERIC_X)
+        self.events.contains(&EventType::GENERIC_X)
     }
 
     /// Whether it belongs to a group.

@@ -1,6 +1,6 @@
 //! Event types, their parameters and the flag tables, as generated from `table/*.txt`.
 
-use crate::syscall::{Syscall, SyscallCode, SyscallFlags, SyscallSet};
+use crate::syscall::{NO_ROW, Syscall, SyscallCode, SyscallFlags, SyscallSet};
 
 /// The code of an event type, 0 … 453. Even codes are enter or meta events, odd ones exit events.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -18,9 +18,31 @@ impl EventType {
         self.0 % 2 == 1
     }
 
+    /// Every type that users mean by this name (`evt.type`): both halves, old versions included,
+    /// and the generic events where a system call has none of its own. In code order; empty for a
+    /// name that nobody has.
+    pub fn by_name(name: &str) -> &'static [Self] {
+        match NAMES.binary_search_by_key(&name, |(name, _)| name) {
+            Ok(index) => NAMES[index].1,
+            Err(_) => &[],
+        }
+    }
+
+    /// The system calls that this type carries, in code order: one for most types, all without a
+    /// dedicated event for the generic ones, none for what is no system call.
+    pub fn syscalls(self) -> &'static [SyscallCode] {
+        EVENT_SYSCALLS
+            .get(usize::from(self.0))
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// The type with this ident (`SYSCALL_OPENAT_2_X`), as written in the event table.
     pub fn from_ident(ident: &str) -> Option<Self> {
-        EVENTS.iter().find(|info| info.ident == ident).map(|info| info.event_type)
+        EVENTS
+            .iter()
+            .find(|info| info.ident == ident)
+            .map(|info| info.event_type)
     }
 }
 
@@ -39,6 +61,11 @@ pub struct EventInfo {
     pub origin: Option<Origin>,
     /// What it does to state, and how it is stored.
     pub flags: EventFlags,
+    /// The parameter with the descriptor that the call works on.
+    pub used_fd: Option<usize>,
+    /// The parameter with the descriptor that the call made; the first one where it made two.
+    /// Negative in a record means that it failed.
+    pub created_fd: Option<usize>,
     /// Its parameters in wire order. A record may have fewer (older writer) or more (newer).
     pub params: &'static [ParamInfo],
 }
@@ -46,7 +73,21 @@ pub struct EventInfo {
 impl EventInfo {
     /// The index and description of a parameter by name.
     pub fn param(&self, name: &str) -> Option<(usize, &'static ParamInfo)> {
-        self.params.iter().enumerate().find(|(_, param)| param.name == name)
+        self.params
+            .iter()
+            .enumerate()
+            .find(|(_, param)| param.name == name)
+    }
+
+    /// The parameter with the descriptor that the event is about: the one that was made, or else
+    /// the one that was worked on. For a call that duplicates a descriptor it is the new one.
+    pub fn fd_param(&self) -> Option<usize> {
+        self.created_fd.or(self.used_fd)
+    }
+
+    /// The kind of record: whether it is an exit event.
+    pub fn is_exit(&self) -> bool {
+        self.event_type.is_exit()
     }
 
     /// Whether a newer row has replaced this one; such events occur only in old captures.
@@ -120,7 +161,10 @@ pub struct Flag {
 
 /// The type of a parameter on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(missing_docs, reason = "the names are the documentation; sizes are in `wire_size`")]
+#[expect(
+    missing_docs,
+    reason = "the names are the documentation; sizes are in `wire_size`"
+)]
 pub enum ParamType {
     Int8,
     Int16,
@@ -177,17 +221,49 @@ impl ParamType {
     pub fn wire_size(self) -> Option<usize> {
         use ParamType as T;
         match self {
-            T::Int8 | T::Uint8 | T::Sigtype | T::L4proto | T::Sockfamily | T::Flags8
+            T::Int8
+            | T::Uint8
+            | T::Sigtype
+            | T::L4proto
+            | T::Sockfamily
+            | T::Flags8
             | T::Enumflags8 => Some(1),
             T::Int16 | T::Uint16 | T::Syscallid | T::Port | T::Flags16 | T::Enumflags16 => Some(2),
-            T::Int32 | T::Uint32 | T::Bool | T::Ipv4addr | T::Flags32 | T::Uid | T::Gid
-            | T::Sigset | T::Mode | T::Enumflags32 | T::Fd32 | T::Pid32 => Some(4),
-            T::Int64 | T::Uint64 | T::Errno | T::Fd | T::Pid | T::Reltime | T::Abstime
+            T::Int32
+            | T::Uint32
+            | T::Bool
+            | T::Ipv4addr
+            | T::Flags32
+            | T::Uid
+            | T::Gid
+            | T::Sigset
+            | T::Mode
+            | T::Enumflags32
+            | T::Fd32
+            | T::Pid32 => Some(4),
+            T::Int64
+            | T::Uint64
+            | T::Errno
+            | T::Fd
+            | T::Pid
+            | T::Reltime
+            | T::Abstime
             | T::Double => Some(8),
             T::Ipv6addr => Some(16),
-            T::Charbuf | T::Bytebuf | T::Sockaddr | T::Socktuple | T::Fdlist | T::Fspath
-            | T::Dyn | T::Charbufarray | T::CharbufPairArray | T::Ipv4net | T::Ipv6net
-            | T::Ipaddr | T::Ipnet | T::Fsrelpath => None,
+            T::Charbuf
+            | T::Bytebuf
+            | T::Sockaddr
+            | T::Socktuple
+            | T::Fdlist
+            | T::Fspath
+            | T::Dyn
+            | T::Charbufarray
+            | T::CharbufPairArray
+            | T::Ipv4net
+            | T::Ipv6net
+            | T::Ipaddr
+            | T::Ipnet
+            | T::Fsrelpath => None,
         }
     }
 }
@@ -315,6 +391,11 @@ include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 /// The event table in code order.
 pub fn events() -> &'static [EventInfo] {
     &EVENTS
+}
+
+/// The names that `evt.type` can have by the table, sorted.
+pub fn event_names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(name, _)| *name)
 }
 
 /// All flag tables.

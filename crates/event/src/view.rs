@@ -36,14 +36,20 @@ impl std::fmt::Display for ViewError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Truncated { needed, available } => {
-                write!(f, "record is cut short: {needed} bytes needed, {available} there")
+                write!(
+                    f,
+                    "record is cut short: {needed} bytes needed, {available} there"
+                )
             }
             Self::UnknownType(code) => write!(f, "unknown event type {code}"),
             Self::TooManyParams(count) => {
                 write!(f, "{count} parameters, at most {MAX_PARAMS} are possible")
             }
             Self::LengthMismatch { declared, computed } => {
-                write!(f, "record length is {declared}, its parts add up to {computed}")
+                write!(
+                    f,
+                    "record length is {declared}, its parts add up to {computed}"
+                )
             }
         }
     }
@@ -72,10 +78,13 @@ impl<'a> EventView<'a> {
     ///
     /// When the bytes are not a whole record of a known type.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ViewError> {
-        let truncated = |needed| ViewError::Truncated { needed, available: bytes.len() };
-        let header: &[u8; HEADER_LEN] =
-            bytes.first_chunk().ok_or_else(|| truncated(HEADER_LEN))?;
-        let declared = u32::from_le_bytes([header[16], header[17], header[18], header[19]]) as usize;
+        let truncated = |needed| ViewError::Truncated {
+            needed,
+            available: bytes.len(),
+        };
+        let header: &[u8; HEADER_LEN] = bytes.first_chunk().ok_or_else(|| truncated(HEADER_LEN))?;
+        let declared =
+            u32::from_le_bytes([header[16], header[17], header[18], header[19]]) as usize;
         let code = u16::from_le_bytes([header[20], header[21]]);
         let count = u32::from_le_bytes([header[22], header[23], header[24], header[25]]);
         if count as usize > MAX_PARAMS {
@@ -92,20 +101,34 @@ impl<'a> EventView<'a> {
         offsets[0] = at as u32;
         for index in 0..count {
             let len = if width == 2 {
-                usize::from(u16::from_le_bytes([lengths[index * 2], lengths[index * 2 + 1]]))
+                usize::from(u16::from_le_bytes([
+                    lengths[index * 2],
+                    lengths[index * 2 + 1],
+                ]))
             } else {
                 read(lengths, index * 4).map_or(0, u32::from_le_bytes) as usize
             };
             at = at.saturating_add(len);
             if at > declared {
-                return Err(ViewError::LengthMismatch { declared, computed: at });
+                return Err(ViewError::LengthMismatch {
+                    declared,
+                    computed: at,
+                });
             }
             offsets[index + 1] = at as u32;
         }
         if at != declared {
-            return Err(ViewError::LengthMismatch { declared, computed: at });
+            return Err(ViewError::LengthMismatch {
+                declared,
+                computed: at,
+            });
         }
-        Ok(Self { record, info, count, offsets })
+        Ok(Self {
+            record,
+            info,
+            count,
+            offsets,
+        })
     }
 
     /// The bytes of the record, header included.
@@ -144,7 +167,8 @@ impl<'a> EventView<'a> {
         if index >= self.count {
             return None;
         }
-        self.record.get(self.offsets[index] as usize..self.offsets[index + 1] as usize)
+        self.record
+            .get(self.offsets[index] as usize..self.offsets[index + 1] as usize)
     }
 
     /// The bytes of the parameter with this name.
@@ -193,7 +217,10 @@ impl<'a> EventView<'a> {
 
     /// All parameters in order.
     pub fn params(&self) -> Params<'a, '_> {
-        Params { view: self, next: 0 }
+        Params {
+            view: self,
+            next: 0,
+        }
     }
 }
 
