@@ -11,7 +11,7 @@ use crate::value::{Value, ValueType};
 pub struct FieldId(pub u32);
 
 /// How many values a field has in an event, and how a check treats them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Shape {
     /// At most one.
     Scalar,
@@ -66,6 +66,13 @@ pub trait Catalog {
     /// one).
     fn is_field_name(&self, text: &str) -> bool;
 
+    /// How much work it is to find the value of a field, in units of one load from memory. Parts of
+    /// a condition that cost less are evaluated first.
+    fn cost(&self, field: FieldId) -> u32 {
+        let _ = field;
+        4
+    }
+
     /// Checks a constant that a field is compared with, beyond its type: `evt.type` takes only
     /// names of events.
     ///
@@ -85,9 +92,6 @@ pub trait Context {
 
     /// Calls `visit` with each value of a [`Shape::List`] or [`Shape::Any`] field until it breaks.
     /// Returns false, without a call, when the field is absent.
-    fn each(
-        &mut self,
-        field: FieldId,
-        visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>,
-    ) -> bool;
+    fn each(&mut self, field: FieldId, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>)
+    -> bool;
 }

@@ -1,0 +1,150 @@
+//! What can be wrong with the text of a condition.
+
+use std::fmt;
+
+use crate::span::Span;
+
+/// One mistake in the text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ParseError {
+    /// Where it is. Empty at the end of the text.
+    pub span: Span,
+    /// What it is.
+    pub kind: ParseErrorKind,
+}
+
+/// What is wrong. The [`Display`](fmt::Display) form is the message without the place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ParseErrorKind {
+    /// Something else should stand here.
+    Expected {
+        /// What would be right, the most likely first.
+        expected: &'static [&'static str],
+        /// What stands here instead.
+        found: Found,
+    },
+    /// Something follows a complete condition.
+    UnexpectedToken {
+        /// The last word that was understood.
+        after: String,
+        /// What follows it.
+        found: Found,
+    },
+    /// `[` is not followed by an argument.
+    FieldArgument,
+    /// A quote is never closed. Says whether an escaped backslash before a quote is the reason.
+    UnterminatedString {
+        /// Whether there is `\\` directly before a quote.
+        escaped_backslash: bool,
+    },
+    /// A backslash inside quotes is followed by something that it cannot escape.
+    InvalidEscape(String),
+    /// A parenthesis is never closed.
+    UnclosedParenthesis,
+    /// A parenthesis was never opened.
+    UnopenedParenthesis,
+    /// A function that does not exist.
+    UnknownTransformer {
+        /// Its name.
+        name: String,
+        /// One that does exist and looks similar.
+        suggestion: Option<&'static str>,
+    },
+    /// `val(…)` where only fields and transformers may stand.
+    MisplacedVal,
+    /// More levels of parentheses or transformers than allowed.
+    TooDeep(usize),
+    /// More text than spans can address.
+    TooLong,
+}
+
+/// What the parser saw where it expected something else.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// The end of the text.
+    End,
+    /// This word or sign.
+    Text(String),
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End => f.write_str("the end of the condition"),
+            Self::Text(text) => write!(f, "'{text}'"),
+        }
+    }
+}
+
+impl fmt::Display for ParseErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expected { expected, found } => {
+                f.write_str("expected ")?;
+                for (index, choice) in expected.iter().enumerate() {
+                    let separator = match index {
+                        0 => "",
+                        _ if index + 1 == expected.len() => " or ",
+                        _ => ", ",
+                    };
+                    write!(f, "{separator}{choice}")?;
+                }
+                write!(f, ", found {found}")
+            }
+            Self::UnexpectedToken { after, .. } => {
+                write!(f, "unexpected token after '{after}', expecting 'or', 'and'")
+            }
+            Self::FieldArgument => {
+                f.write_str("expected a valid field argument: a quoted string or a bare string")
+            }
+            Self::UnterminatedString { .. } => f.write_str("this quote is never closed"),
+            Self::InvalidEscape(escape) => write!(f, "invalid escape '{escape}' in a quoted text"),
+            Self::UnclosedParenthesis => f.write_str("this parenthesis is never closed"),
+            Self::UnopenedParenthesis => f.write_str("this parenthesis was never opened"),
+            Self::UnknownTransformer { name, .. } => write!(f, "unknown transformer '{name}'"),
+            Self::MisplacedVal => {
+                f.write_str("'val' may only stand right of an operator, around a single field")
+            }
+            Self::TooDeep(limit) => write!(f, "exceeded max depth limit of {limit}"),
+            Self::TooLong => f.write_str("the condition is longer than 4 GiB"),
+        }
+    }
+}
+
+impl ParseErrorKind {
+    /// What to do about it, where that is not plain from the message.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::UnexpectedToken { found: Found::Text(found), .. } if found == "(" => Some(
+                "put a blank between a word and a parenthesis only after 'and', 'or', 'not' or an \
+                 operator"
+                    .to_owned(),
+            ),
+            Self::UnterminatedString { escaped_backslash: true } => Some(
+                "a quoted text cannot end in '\\\\': a quote after a backslash does not close it; \
+                 write the last backslash as '\\x5c'"
+                    .to_owned(),
+            ),
+            Self::InvalidEscape(_) => Some(
+                "the escapes are \\\\ \\/ \\b \\f \\n \\r \\t \\xHH and the enclosing quote; write \
+                 a backslash as '\\\\'"
+                    .to_owned(),
+            ),
+            Self::UnknownTransformer { suggestion: Some(suggestion), .. } => {
+                Some(format!("did you mean '{suggestion}'?"))
+            }
+            Self::FieldArgument => Some(
+                "an argument without quotes may not contain blanks, quotes or brackets".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl std::error::Error for ParseError {}
