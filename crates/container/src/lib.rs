@@ -1,43 +1,30 @@
 //! Container ids from cgroup names.
+//!
+//! A container is a bundle of namespaces and cgroups that only the runtime which made it calls by
+//! a name, so the one trace of it that the kernel shows is the name of a cgroup. Runtimes put the
+//! id into that name, each in its own way; [`identify`] knows the ways. It is a pure function of
+//! the text: nothing is asked over a socket here, and a name that follows none of the conventions
+//! is not a container, however much it looks like an identifier.
+//!
+//! The forms (an `id` is 64 hexadecimal digits):
+//!
+//! | runtime | cgroup |
+//! |---|---|
+//! | podman | `libpod-<id>`, `libpod-payload-<id>`; with `.scope`, with `/container` below |
+//! | docker | `docker-<id>.scope`; a bare `<id>` |
+//! | CRI | `cri-containerd-<id>.scope`, `crio-<id>`, `crio-<id>.scope`, `nerdctl-<id>.scope`, `…:cri-containerd:<id>`; a bare `<id>` below `kubepods` |
+//! | containerd | exactly `/<namespace>/<name>` |
+//! | LXC | `/lxc/<name>`, `/lxc.payload/<name>`, `/lxc.payload.<name>` |
+//! | libvirt | `<name>.libvirt-lxc`, `…-lxc\x2d<name>.scope`, `/libvirt/lxc/<name>` |
+//! | bpm | `bpm-<name>`, `bpm-<name>.scope` |
+//!
+//! What runs in a cgroup below one of these is in the container too: systemd inside a container
+//! makes such cgroups.
 
-/// The id of a container as users see it: the first 12 characters (fewer for containerd ids that
-/// are shorter).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct ContainerId {
-    bytes: [u8; 12],
-    len: u8,
-}
+mod cache;
+mod id;
+mod matchers;
 
-impl ContainerId {
-    /// The first 12 bytes of `text`; `None` when it is empty.
-    pub fn new(text: &[u8]) -> Option<Self> {
-        let len = text.len().min(12);
-        let mut bytes = [0; 12];
-        bytes.get_mut(..len)?.copy_from_slice(text.get(..len)?);
-        (len > 0).then_some(Self { bytes, len: len as u8 })
-    }
-
-    /// The id.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
-    }
-}
-
-/// Which runtime's naming pattern a cgroup matched.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ContainerType {
-    /// Docker.
-    Docker,
-    /// A CRI runtime: containerd under Kubernetes, or CRI-O.
-    Cri,
-    /// Podman.
-    Podman,
-    /// containerd without CRI.
-    Containerd,
-    /// LXC.
-    Lxc,
-    /// libvirt's LXC driver.
-    LibvirtLxc,
-    /// BOSH process manager.
-    Bpm,
-}
+pub use cache::Cache;
+pub use id::{ContainerId, ContainerType};
+pub use matchers::{identify, identify_path};
