@@ -8,13 +8,17 @@
 //!
 //! This crate does no I/O and knows nothing of the rest of the project.
 
+mod address;
 mod encode;
 mod names;
+pub mod render;
 mod set;
 mod syscall;
 mod table;
+mod value;
 mod view;
 
+pub use address::{AF_INET, AF_INET6, AF_UNIX, SockAddr, SockTuple};
 pub use encode::{EncodeError, Encoder};
 pub use names::{errno_name, signal_name};
 pub use set::{EventSet, SyscallCodeSet};
@@ -23,4 +27,5 @@ pub use table::{
     Category, EventFlags, EventInfo, EventType, Flag, FlagTable, Origin, ParamDetail, ParamInfo,
     ParamType, PrintFormat, Variant, constants, event_names, events, flag_table, flag_tables,
 };
+pub use value::{FdList, ParamValue, Strings, text};
 pub use view::{EventView, HEADER_LEN, MAX_PARAMS, Params, ViewError};
