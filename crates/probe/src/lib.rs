@@ -1,1 +1,55 @@
-//! The eBPF probe: programs, loader, rings and kernel counters.
+//! The eBPF probe: kernel programs, their loader, per-CPU rings and kernel counters.
+//!
+//! # Shape
+//!
+//! The probe hooks system calls where they *return*. One program on `sys_exit` tests a bit of a
+//! map that user space shares with it, leaves at once when nobody asked for this call, and
+//! otherwise jumps (a tail call) to the filler of the call. A filler writes one record, already in
+//! the layout of the event table and of capture files, into the ring of its own CPU. So nothing is
+//! converted between kernel and rules, and a recording is a copy.
+//!
+//! The fillers are C with CO-RE, in `bpf/`, one file per family of calls, compiled into one object
+//! by the build script. What they know of events — type codes, number and width of parameters,
+//! system call numbers of the target — comes from the `event` crate through a generated header, so
+//! that it is written once. A filler is found by name: `sys_openat` fills `openat`, whatever has no
+//! filler goes to `sys_generic`. Adding a call is adding a function.
+//!
+//! # Costs that made it so
+//!
+//! Every hook costs each system call of the whole machine about 90 ns, so there is one, not two.
+//! Helpers that read kernel memory cost 28 ns each, plain loads almost nothing: the programs cast
+//! kernel pointers to their BTF type (`bpf_rdonly_cast`) and load, and fall back to the helper on
+//! kernels before 6.2. A wake-up per record would double its price, so rings never wake anybody:
+//! the reader comes by on its own clock.
+//!
+//! # Order and time
+//!
+//! Records carry wall-clock time: the boot clock, which runs through suspend, plus an offset that
+//! the [`Reader`] refreshes every second. Each ring is in time order; the reader merges them with a
+//! heap of ring heads, up to a moment shortly before it looked, so that a record which another CPU
+//! was about to publish is not overtaken.
+//!
+//! # Losses
+//!
+//! What does not fit is counted where it is lost, by CPU and reason ([`Counters`]): a full ring (by
+//! category of event), a record over 64 KiB, a CPU without a ring, a call of a foreign ABI, a
+//! program that the kernel skipped. `events` counts every attempt, so delivered = events − drops.
+
+mod check;
+mod control;
+mod counters;
+mod cpus;
+mod error;
+mod info;
+mod loader;
+mod log;
+mod options;
+mod reader;
+mod selection;
+
+pub use check::{CheckError, Missing};
+pub use counters::{Counters, CpuCounters, RingFull};
+pub use error::Error;
+pub use loader::Probe;
+pub use options::{LogHook, LogLevel, Options, RING_PRESETS};
+pub use reader::Reader;

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+//
+// What the programs share with each other and with user space.
+#pragma once
+
+// Settings, mapped into user space, which changes them while the programs run. `Layout` in
+// `src/control.rs` mirrors this structure.
+struct control {
+    u64 native[8];     // system calls that somebody wants, a bit per native number
+    u64 ia32[8];       // the same for numbers of 32-bit x86
+    u64 wall_offset;   // wall clock minus boot clock, in nanoseconds
+    u32 own_tgid;      // the process that is left out; 0 for none
+    u32 self_tgid;     // what `whoami` found out
+    u32 tracepoints;   // TRACE_* bits
+    u32 snaplen;       // how many bytes of data an event carries
+    u32 drop_failed;   // whether calls that failed are left out
+    u32 reserved;
+};
+
+enum {
+    TRACE_EXEC = 1,
+    TRACE_EXIT = 2,
+    TRACE_FORK = 4,
+    TRACE_SIGNAL = 8,
+    TRACE_SWITCH = 16,
+    TRACE_PAGE_FAULT_USER = 32,
+    TRACE_PAGE_FAULT_KERNEL = 64,
+};
+
+struct control control SEC(".data.control");
+
+// `RingFull` in `src/counters.rs` has the same order.
+enum category {
+    CATEGORY_CLONE_FORK,
+    CATEGORY_EXECVE,
+    CATEGORY_OPEN,
+    CATEGORY_CONNECT,
+    CATEGORY_DIR_FILE,
+    CATEGORY_CLOSE,
+    CATEGORY_PROC,
+    CATEGORY_OTHER,
+    CATEGORY_COUNT,
+};
+
+// `CpuCounters` in `src/counters.rs` has the same order.
+struct counters {
+    u64 events;
+    u64 ring_full[CATEGORY_COUNT];
+    u64 too_big;
+    u64 no_ring;
+    u64 no_filler;
+    u64 foreign_abi;
+};
+
+// A system call that returned, without the peculiarities of its ABI.
+struct call {
+    u64 args[6];
+    s64 ret;
+    u32 nr;       // native number
+    bool compat;  // pointers and longs of the caller are 32 bits wide
+};
+
+struct cpu {
+    struct counters counters;
+    struct call call;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, struct cpu);
+} cpus SEC(".maps");
+
+// One ring per CPU. Only CPUs that are online have one; user space adds others as they come.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, 1);  // set to the number of possible CPUs before loading
+    __type(key, u32);
+    __type(value, u32);
+    __array(values, struct {
+        __uint(type, BPF_MAP_TYPE_RINGBUF);
+        __uint(max_entries, 1 << 16);
+    });
+} rings SEC(".maps");
+
+// Where a record of unknown length is put together. A parameter may start anywhere in the first
+// half, and then still has room for the longest parameter there is: the verifier sees that masking
+// the offset is all the bounds checking that is needed.
+#define RECORD_MAX (64 * 1024)
+#define OFFSET_MASK (RECORD_MAX - 1)
+
+struct scratch {
+    u8 record[2 * RECORD_MAX];
+    u8 path[2 * 4096];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, 1);  // set to the number of possible CPUs before loading
+    __type(key, u32);
+    __type(value, u32);
+    __array(values, struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, 1);
+        __uint(key_size, sizeof(u32));
+        __uint(value_size, sizeof(struct scratch));
+    });
+} scratches SEC(".maps");
+
+// The filler of each native system call number.
+struct {
+    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+    __uint(max_entries, 512);
+    __type(key, u32);
+    __type(value, u32);
+} fillers SEC(".maps");
+
+static __always_inline struct cpu *this_cpu(void)
+{
+    u32 zero = 0;
+    return bpf_map_lookup_elem(&cpus, &zero);
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+//
+// Writing records: header, an array of parameter lengths, the parameters.
+//
+// The same functions fill a record of known size where it lies in the ring, and one of unknown size
+// in scratch memory. Everything here is inlined into straight code, so that the place of every
+// length, and of every parameter before the first variable one, is a constant.
+#pragma once
+
+#define HEADER_SIZE 26
+#define PATH_MAX 4096
+
+struct record {
+    u8 *base;
+    u32 at;     // where the next parameter goes
+    u32 index;  // its number
+};
+
+// Never called in a program that loads: see `finish_*`.
+extern void wrong_number_of_parameters(void) __attribute__((error("wrong number of parameters")));
+
+static __always_inline u64 wall_clock(void)
+{
+    return bpf_ktime_get_boot_ns() + control.wall_offset;
+}
+
+static __always_inline void put_header(u8 *base, u64 time, s64 tid, u32 len, u16 type, u32 params)
+{
+    *(u64 *)base = time;
+    *(s64 *)(base + 8) = tid;
+    *(u32 *)(base + 16) = len;
+    *(u16 *)(base + 20) = type;
+    *(u32 *)(base + 22) = params;
+}
+
+// Where the next parameter goes.
+static __always_inline u8 *here(const struct record *r)
+{
+    return r->base + (r->at & OFFSET_MASK);
+}
+
+// Ends a parameter whose `len` bytes are in place.
+static __always_inline void put_done(struct record *r, u32 len)
+{
+    *(u16 *)(r->base + HEADER_SIZE + 2 * r->index) = len;
+    r->index++;
+    r->at += len;
+}
+
+static __always_inline void put_u8(struct record *r, u8 value)
+{
+    *here(r) = value;
+    put_done(r, 1);
+}
+
+static __always_inline void put_u16(struct record *r, u16 value)
+{
+    *(u16 *)here(r) = value;
+    put_done(r, 2);
+}
+
+static __always_inline void put_u32(struct record *r, u32 value)
+{
+    *(u32 *)here(r) = value;
+    put_done(r, 4);
+}
+
+static __always_inline void put_u64(struct record *r, u64 value)
+{
+    *(u64 *)here(r) = value;
+    put_done(r, 8);
+}
+
+// Descriptors and process ids are ints in the kernel and 64 bits wide in records.
+static __always_inline void put_int(struct record *r, u64 value)
+{
+    put_u64(r, (s64)(s32)value);
+}
+
+// "Could not be read", or "does not apply".
+static __always_inline void put_empty(struct record *r)
+{
+    put_done(r, 0);
+}
+
+static __always_inline void put_user_str(struct record *r, u64 address)
+{
+    long len = bpf_probe_read_user_str(here(r), PATH_MAX, (void *)address);
+    put_done(r, len > 0 ? len : 0);
+}
+
+static __always_inline void put_kernel_str(struct record *r, u64 address)
+{
+    long len = bpf_probe_read_kernel_str(here(r), PATH_MAX, (void *)address);
+    put_done(r, len > 0 ? len : 0);
+}
+
+// Raw bytes of user memory; the caller has limited `len` to less than RECORD_MAX.
+static __always_inline void put_user_bytes(struct record *r, u64 address, u32 len)
+{
+    len &= OFFSET_MASK;
+    if (bpf_probe_read_user(here(r), len, (void *)address))
+        len = 0;
+    put_done(r, len);
+}
+
+static __always_inline void *this_ring(void)
+{
+    u32 id = bpf_get_smp_processor_id();
+    return bpf_map_lookup_elem(&rings, &id);
+}
+
+static __always_inline struct scratch *this_scratch(void)
+{
+    u32 id = bpf_get_smp_processor_id(), zero = 0;
+    void *inner = bpf_map_lookup_elem(&scratches, &id);
+    return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+}
+
+// Sends a record that was put together in scratch memory.
+static __always_inline void send(struct record *r, struct counters *counters, u64 time, u32 tid,
+                                 u16 type, u32 params, enum category category)
+{
+    void *ring = this_ring();
+    if (!ring) {
+        counters->no_ring++;
+        return;
+    }
+    u32 len = r->at;
+    if (len > RECORD_MAX) {
+        counters->too_big++;
+        return;
+    }
+    put_header(r->base, time, (s32)tid, len, type, params);
+    if (bpf_ringbuf_output(ring, r->base, len, BPF_RB_NO_WAKEUP))
+        counters->ring_full[category]++;
+}
+
+// A filler whose event has parameters of fixed size only: they are written straight into the ring.
+//
+//     FIXED(close, SYSCALL_CLOSE_X)
+//     {
+//         put_u64(r, c->ret);
+//         put_int(r, c->args[0]);
+//     }
+#define FIXED(syscall, event)                                                                      \
+    static __always_inline void fill_##syscall(struct record *r, const struct call *c);            \
+    SEC("tp_btf/sys_exit") int sys_##syscall(void *ctx)                                            \
+    {                                                                                              \
+        struct cpu *cpu = this_cpu();                                                              \
+        if (!cpu)                                                                                  \
+            return 0;                                                                              \
+        void *ring = this_ring();                                                                  \
+        if (!ring) {                                                                               \
+            cpu->counters.no_ring++;                                                               \
+            return 0;                                                                              \
+        }                                                                                          \
+        u64 time = wall_clock();                                                                   \
+        u8 *base = bpf_ringbuf_reserve(ring, SIZE_##event, 0);                                     \
+        if (!base) {                                                                               \
+            cpu->counters.ring_full[CATEGORY_OF_##event]++;                                        \
+            return 0;                                                                              \
+        }                                                                                          \
+        struct record r = {base, HEADER_SIZE + 2 * PARAMS_##event, 0};                             \
+        put_header(base, time, (s32)bpf_get_current_pid_tgid(), SIZE_##event, EVENT_##event,       \
+                   PARAMS_##event);                                                                \
+        fill_##syscall(&r, &cpu->call);                                                            \
+        if (r.index != PARAMS_##event || r.at != SIZE_##event)                                     \
+            wrong_number_of_parameters();                                                          \
+        bpf_ringbuf_submit(base, BPF_RB_NO_WAKEUP);                                                \
+        return 0;                                                                                  \
+    }                                                                                              \
+    static __always_inline void fill_##syscall(struct record *r, const struct call *c)
+
+// A filler whose event has a parameter of variable size: the record is put together in scratch
+// memory and copied into the ring at once.
+#define VARIABLE(syscall, event)                                                                   \
+    static __always_inline void fill_##syscall(struct record *r, const struct call *c,             \
+                                               struct scratch *scratch);                           \
+    SEC("tp_btf/sys_exit") int sys_##syscall(void *ctx)                                            \
+    {                                                                                              \
+        struct cpu *cpu = this_cpu();                                                              \
+        if (!cpu)                                                                                  \
+            return 0;                                                                              \
+        struct scratch *scratch = this_scratch();                                                  \
+        if (!scratch) {                                                                            \
+            cpu->counters.no_ring++;                                                               \
+            return 0;                                                                              \
+        }                                                                                          \
+        u64 time = wall_clock();                                                                   \
+        struct record r = {scratch->record, HEADER_SIZE + 2 * PARAMS_##event, 0};                  \
+        fill_##syscall(&r, &cpu->call, scratch);                                                   \
+        if (r.index != PARAMS_##event)                                                             \
+            wrong_number_of_parameters();                                                          \
+        send(&r, &cpu->counters, time, bpf_get_current_pid_tgid(), EVENT_##event, PARAMS_##event,  \
+             CATEGORY_OF_##event);                                                                 \
+        return 0;                                                                                  \
+    }                                                                                              \
+    static __always_inline void fill_##syscall(struct record *r, const struct call *c,             \
+                                               struct scratch *scratch)

@@ -1,0 +1,405 @@
+//! Loading the object, giving it its maps, attaching it and changing what it traces.
+
+use std::collections::{BTreeMap, HashSet};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use event::{Syscall, SyscallCode};
+use libbpf_rs::{
+    Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, ProgramInput,
+    ProgramMut,
+};
+
+use crate::check;
+use crate::control::{Control, NATIVE_MAX};
+use crate::counters::{COUNTER_WORDS, Counters, CpuCounters};
+use crate::cpus;
+use crate::error::Error;
+use crate::log;
+use crate::options::Options;
+use crate::reader::Reader;
+use crate::reader::mapping::page_size;
+use crate::reader::ring::Ring;
+use crate::selection::Selection;
+
+/// The kernel programs, as clang wrote them.
+static OBJECT: &[u8] = {
+    /// The ELF parser wants its headers aligned.
+    #[repr(C, align(8))]
+    struct Aligned<T: ?Sized>(T);
+    static BYTES: &Aligned<[u8]> =
+        &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o")));
+    &BYTES.0
+};
+
+/// `sizeof(struct scratch)` of `bpf/maps.h`.
+const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096;
+
+/// The dispatcher, attached from [`Probe::attach`] on.
+const DISPATCHER: &str = "sys_exit";
+
+/// The kernel programs, loaded. They are detached and gone when this is dropped.
+pub struct Probe {
+    /// Attached programs by name. Declared before the object, so that they are dropped first.
+    links: BTreeMap<&'static str, Link>,
+    object: Object,
+    control: Arc<Control>,
+    ring_bytes: usize,
+    /// Rings that no reader has taken over yet.
+    rings: Vec<(u16, MapHandle)>,
+    reader_taken: bool,
+    attached: bool,
+    selection: Selection,
+    dedicated: HashSet<SyscallCode>,
+}
+
+impl Probe {
+    /// Checks whether the probe can run here, without loading anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Check`] with everything that is missing and how to get it.
+    pub fn check() -> Result<(), Error> {
+        Ok(check::check()?)
+    }
+
+    /// Loads the programs and makes a ring for every CPU that is online. Nothing runs yet.
+    ///
+    /// # Errors
+    ///
+    /// When the machine or this process's rights do not allow it, or the kernel refuses; then the
+    /// error holds what libbpf and the verifier said.
+    pub fn load(options: &Options) -> Result<Self, Error> {
+        let least = 2 * page_size();
+        let bytes = options.buffer_bytes;
+        if !bytes.is_power_of_two() || bytes < least || u32::try_from(bytes).is_err() {
+            return Err(Error::RingSize { bytes, least });
+        }
+        Self::check()?;
+        log::set_hook(options.log);
+
+        let slots = cpus::possible()?
+            .into_iter()
+            .max()
+            .map_or(1, |last| u32::from(last) + 1);
+        let (loaded, log) = log::collect(|| load_object(slots));
+        let object = loaded.map_err(|err| Error::Load {
+            reason: format!("{err:#}"),
+            log,
+        })?;
+
+        let control = Arc::new(Control::map(map(&object, ".data.control")?.as_fd())?);
+        let layout = control.layout();
+        layout
+            .snaplen
+            .store(u32::from(options.snaplen).min(65_000), Ordering::Relaxed);
+        layout
+            .drop_failed
+            .store(options.drop_failed.into(), Ordering::Relaxed);
+        control.sync_clock();
+
+        let mut probe = Self {
+            links: BTreeMap::new(),
+            object,
+            control,
+            ring_bytes: bytes,
+            rings: Vec::new(),
+            reader_taken: false,
+            attached: false,
+            selection: Selection::default(),
+            dedicated: HashSet::new(),
+        };
+        if options.exclude_own {
+            probe.exclude_own()?;
+        }
+        probe.fill_program_table()?;
+        for cpu in cpus::online()? {
+            let ring = probe.make_ring(cpu)?;
+            probe.rings.push((cpu, ring));
+        }
+        Ok(probe)
+    }
+
+    /// Chooses what is traced, from the next system call on; may be called at any time. Besides
+    /// system calls the pseudo codes of tracepoints count: `sched_process_exit` for the end of a
+    /// thread, `signal_deliver`, `sched_switch`, `page_fault_user`, `page_fault_kernel`. Codes that
+    /// this architecture lacks are ignored. Without this call nothing is traced.
+    ///
+    /// # Errors
+    ///
+    /// When a tracepoint that was not needed before cannot be attached.
+    pub fn set_syscalls(
+        &mut self,
+        codes: impl IntoIterator<Item = SyscallCode>,
+    ) -> Result<(), Error> {
+        self.selection = Selection::new(codes);
+        if self.attached {
+            self.attach_tracepoints()?;
+        }
+        let layout = self.control.layout();
+        layout
+            .tracepoints
+            .store(self.selection.tracepoints, Ordering::Relaxed);
+        for (shared, words) in [
+            (&layout.native, &self.selection.native),
+            (&layout.ia32, &self.selection.ia32),
+        ] {
+            for (shared, word) in shared.iter().zip(words) {
+                shared.store(*word, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Attaches the programs: from now on what [`set_syscalls`](Self::set_syscalls) chose is
+    /// traced. Does nothing when they already are.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses; what was attached before stays.
+    pub fn attach(&mut self) -> Result<(), Error> {
+        self.attach_program(DISPATCHER)?;
+        self.attached = true;
+        self.attach_tracepoints()
+    }
+
+    /// Detaches all programs: nothing is traced any more, and the rest of the machine no longer
+    /// pays for the probe. What is in the rings can still be read, and
+    /// [`attach`](Self::attach) takes up the work again.
+    pub fn detach(&mut self) {
+        self.attached = false;
+        self.links.clear();
+    }
+
+    /// The consumer of the rings.
+    ///
+    /// # Errors
+    ///
+    /// When a ring cannot be mapped, or when the reader was already taken.
+    pub fn reader(&mut self) -> Result<Reader, Error> {
+        if self.reader_taken {
+            return Err(Error::ReaderTaken);
+        }
+        let rings = self
+            .rings
+            .iter()
+            .map(|(cpu, ring)| self.map_ring(*cpu, ring))
+            .collect::<Result<_, _>>()?;
+        self.reader_taken = true;
+        self.rings.clear();
+        Ok(Reader::new(Arc::clone(&self.control), rings))
+    }
+
+    /// Makes rings for CPUs that came online since, and says how many there were. Until then their
+    /// events are lost and counted ([`CpuCounters::no_ring`]); calling this every few seconds, or
+    /// whenever that counter moves, is enough.
+    ///
+    /// # Errors
+    ///
+    /// When a ring cannot be made.
+    pub fn add_new_cpus(&mut self, reader: &mut Reader) -> Result<usize, Error> {
+        let known: HashSet<u16> = reader.cpus().collect();
+        let mut added = 0;
+        for cpu in cpus::online()?
+            .into_iter()
+            .filter(|cpu| !known.contains(cpu))
+        {
+            let ring = self.make_ring(cpu)?;
+            reader.add(self.map_ring(cpu, &ring)?);
+            added += 1;
+        }
+        Ok(added)
+    }
+
+    /// What the kernel side has counted so far.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not hand it out.
+    pub fn counters(&self) -> Result<Counters, Error> {
+        let access = |reason: String| Error::Access {
+            action: "read the probe's counters",
+            reason,
+        };
+        let values = map(&self.object, "cpus")?
+            .lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY)
+            .map_err(|err| access(err.to_string()))?
+            .ok_or_else(|| access("there are none".into()))?;
+        let per_cpu = values
+            .iter()
+            .map(|value| CpuCounters::from_words(words(value)))
+            .collect();
+        let mut skipped_runs = 0;
+        for link in self.links.keys() {
+            let program = program(&self.object, link)?;
+            skipped_runs += crate::info::recursion_misses(program.as_fd())
+                .map_err(|err| access(err.to_string()))?;
+        }
+        Ok(Counters {
+            per_cpu,
+            skipped_runs,
+        })
+    }
+
+    /// Whether a call arrives with the parameters of its own event. The others arrive as the
+    /// generic event, which says only that it was made.
+    pub fn has_filler(&self, code: SyscallCode) -> bool {
+        self.dedicated.contains(&code)
+    }
+
+    /// Finds out which process this is for the kernel, whatever pid namespace it lives in.
+    fn exclude_own(&self) -> Result<(), Error> {
+        let action = "find out the own process id";
+        program(&self.object, "whoami")?
+            .test_run(ProgramInput::default())
+            .map_err(|err| Error::Access {
+                action,
+                reason: err.to_string(),
+            })?;
+        let layout = self.control.layout();
+        layout
+            .own_tgid
+            .store(layout.self_tgid.load(Ordering::Relaxed), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Puts the filler of every system call into the dispatcher's table.
+    fn fill_program_table(&mut self) -> Result<(), Error> {
+        let fillers: BTreeMap<String, ProgramMut<'_>> = self
+            .object
+            .progs_mut()
+            .map(|program| (program.name().to_string_lossy().into_owned(), program))
+            .collect();
+        let generic = fillers.get("sys_generic").ok_or(Error::NotInObject {
+            what: "program",
+            name: "sys_generic",
+        })?;
+        let table = map(&self.object, "fillers")?;
+        for syscall in Syscall::all() {
+            let Some(number) = syscall.native().filter(|&nr| usize::from(nr) < NATIVE_MAX) else {
+                continue;
+            };
+            let own = fillers.get(&format!("sys_{}", syscall.name));
+            if own.is_some() {
+                self.dedicated.insert(syscall.code);
+            }
+            let fd = std::os::fd::AsRawFd::as_raw_fd(&own.unwrap_or(generic).as_fd());
+            table
+                .update(
+                    &u32::from(number).to_ne_bytes(),
+                    &fd.to_ne_bytes(),
+                    MapFlags::ANY,
+                )
+                .map_err(|err| Error::Access {
+                    action: "fill the table of programs",
+                    reason: err.to_string(),
+                })?;
+        }
+        Ok(())
+    }
+
+    /// Makes the ring and the scratch memory of a CPU and hands them to the programs.
+    fn make_ring(&self, cpu: u16) -> Result<MapHandle, Error> {
+        let failed = |err: libbpf_rs::Error| Error::Ring {
+            cpu,
+            bytes: self.ring_bytes,
+            reason: format!("{err:#}"),
+        };
+        let options = libbpf_sys::bpf_map_create_opts {
+            sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
+            ..Default::default()
+        };
+        let create = |ty, name: &str, key, value, entries| {
+            MapHandle::create(ty, Some(name), key, value, entries, &options).map_err(failed)
+        };
+        let scratch = create(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1)?;
+        let ring = create(MapType::RingBuf, "ring", 0, 0, self.ring_bytes as u32)?;
+        let key = u32::from(cpu).to_ne_bytes();
+        // The ring last: a CPU without one does not look for scratch memory.
+        for (name, inner) in [("scratches", &scratch), ("rings", &ring)] {
+            let fd = std::os::fd::AsRawFd::as_raw_fd(&inner.as_fd()).to_ne_bytes();
+            map(&self.object, name)?
+                .update(&key, &fd, MapFlags::ANY)
+                .map_err(failed)?;
+        }
+        Ok(ring)
+    }
+
+    fn map_ring(&self, cpu: u16, ring: &MapHandle) -> Result<Ring, Error> {
+        Ring::map(ring.as_fd(), cpu, self.ring_bytes).map_err(|source| Error::Map {
+            what: "a ring",
+            source,
+        })
+    }
+
+    fn attach_tracepoints(&mut self) -> Result<(), Error> {
+        for name in self.selection.programs() {
+            self.attach_program(name)?;
+        }
+        // A program whose bit is off returns at once, but some of these tracepoints are hot.
+        let wanted: HashSet<&str> = self.selection.programs().collect();
+        self.links
+            .retain(|name, _| *name == DISPATCHER || wanted.contains(name));
+        Ok(())
+    }
+
+    fn attach_program(&mut self, name: &'static str) -> Result<(), Error> {
+        if self.links.contains_key(name) {
+            return Ok(());
+        }
+        let link = program(&self.object, name)?
+            .attach_trace()
+            .map_err(|err| Error::Attach {
+                program: name.into(),
+                reason: format!("{err:#}"),
+            })?;
+        self.links.insert(name, link);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Probe")
+            .field("attached", &self.links.keys())
+            .field("ring_bytes", &self.ring_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
+    let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
+    for mut map in object.maps_mut() {
+        if map.name() == "rings" || map.name() == "scratches" {
+            map.set_max_entries(slots)?;
+        }
+    }
+    object.load()
+}
+
+fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<'obj>, Error> {
+    object
+        .maps()
+        .find(|map| map.name() == name)
+        .ok_or(Error::NotInObject { what: "map", name })
+}
+
+fn program<'obj>(object: &'obj Object, name: &'static str) -> Result<ProgramMut<'obj>, Error> {
+    object
+        .progs_mut()
+        .find(|program| program.name() == name)
+        .ok_or(Error::NotInObject {
+            what: "program",
+            name,
+        })
+}
+
+/// The counters at the start of a value of the map `cpus`.
+fn words(value: &[u8]) -> [u64; COUNTER_WORDS] {
+    let mut words = [0; COUNTER_WORDS];
+    for (word, bytes) in words.iter_mut().zip(value.as_chunks::<8>().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+    words
+}
