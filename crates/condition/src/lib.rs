@@ -7,6 +7,8 @@ mod eval;
 mod expand;
 mod parse;
 mod pool;
+mod print;
+pub mod quote;
 mod span;
 mod value;
 

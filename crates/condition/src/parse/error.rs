@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::ast::{Operator, Quantifier, Transformer};
 use crate::span::Span;
 
 /// One mistake in the text.
@@ -43,13 +44,18 @@ pub enum ParseErrorKind {
     UnclosedParenthesis,
     /// A parenthesis was never opened.
     UnopenedParenthesis,
-    /// A function that does not exist.
+    /// A transformer that does not exist.
     UnknownTransformer {
         /// Its name.
         name: String,
-        /// One that does exist and looks similar.
-        suggestion: Option<&'static str>,
     },
+    /// An operator that does not exist.
+    UnknownOperator {
+        /// The word that stands where the operator should.
+        word: String,
+    },
+    /// `oneof(…)`: there must be a blank before the parenthesis.
+    QuantifierWithoutBlank(Quantifier),
     /// `val(…)` where only fields and transformers may stand.
     MisplacedVal,
     /// More levels of parentheses or transformers than allowed.
@@ -101,7 +107,11 @@ impl fmt::Display for ParseErrorKind {
             Self::InvalidEscape(escape) => write!(f, "invalid escape '{escape}' in a quoted text"),
             Self::UnclosedParenthesis => f.write_str("this parenthesis is never closed"),
             Self::UnopenedParenthesis => f.write_str("this parenthesis was never opened"),
-            Self::UnknownTransformer { name, .. } => write!(f, "unknown transformer '{name}'"),
+            Self::UnknownTransformer { name } => write!(f, "unknown transformer '{name}'"),
+            Self::UnknownOperator { word } => write!(f, "unknown operator '{word}'"),
+            Self::QuantifierWithoutBlank(quantifier) => {
+                write!(f, "expected a blank between '{quantifier}' and its list")
+            }
             Self::MisplacedVal => {
                 f.write_str("'val' may only stand right of an operator, around a single field")
             }
@@ -130,9 +140,10 @@ impl ParseErrorKind {
                  a backslash as '\\\\'"
                     .to_owned(),
             ),
-            Self::UnknownTransformer { suggestion: Some(suggestion), .. } => {
-                Some(format!("did you mean '{suggestion}'?"))
-            }
+            Self::UnknownTransformer { name } => did_you_mean(name, Transformer::ALL, |x| x.name())
+                .or_else(|| Some(format!("transformers are {}", names(Transformer::ALL)))),
+            Self::UnknownOperator { word } => did_you_mean(word, Operator::ALL, |x| x.name())
+                .or_else(|| Some(format!("operators are {}", names(Operator::ALL)))),
             Self::FieldArgument => Some(
                 "an argument without quotes may not contain blanks, quotes or brackets".to_owned(),
             ),
@@ -148,3 +159,40 @@ impl fmt::Display for ParseError {
 }
 
 impl std::error::Error for ParseError {}
+
+fn did_you_mean<T: Copy>(word: &str, choices: &[T], name: fn(T) -> &'static str) -> Option<String> {
+    let word = word.to_ascii_lowercase();
+    let (distance, nearest) = choices
+        .iter()
+        .map(|&choice| {
+            (
+                edit_distance(word.as_bytes(), name(choice).as_bytes()),
+                name(choice),
+            )
+        })
+        .min()?;
+    (distance <= nearest.len() / 3).then(|| format!("did you mean '{nearest}'?"))
+}
+
+/// How many letters must be added, removed or changed to turn one word into the other.
+fn edit_distance(from: &[u8], to: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, letter) in from.iter().enumerate() {
+        let mut diagonal = index;
+        row[0] = index + 1;
+        for (column, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != other);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+fn names<T: fmt::Display>(choices: &[T]) -> String {
+    choices
+        .iter()
+        .map(T::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,11 +1,22 @@
 //! From text to tree.
 
+mod check;
+mod cursor;
 mod error;
+mod expression;
+mod literal;
+mod operand;
 
 pub use error::{Found, ParseError, ParseErrorKind};
 
-use crate::ast::{Expr, Operand};
-use crate::span::SourceId;
+pub(crate) use cursor::is_bare;
+pub(crate) use literal::number_length;
+pub(crate) use operand::is_argument;
+
+use cursor::Cursor;
+
+use crate::ast::{Expr, ExprKind, Operand};
+use crate::span::{SourceId, Span};
 
 /// How to parse.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,8 +61,17 @@ pub fn parse_with(text: &str, options: ParseOptions) -> Result<Expr, Vec<ParseEr
 
 /// Parses a condition and returns what could be understood, with holes, together with all
 /// mistakes in the order of the text.
-pub fn parse_recovering(_text: &str, _options: ParseOptions) -> (Expr, Vec<ParseError>) {
-    unimplemented!()
+pub fn parse_recovering(text: &str, options: ParseOptions) -> (Expr, Vec<ParseError>) {
+    if let Err(error) = check_length(text, options) {
+        return (
+            Expr {
+                kind: ExprKind::Hole,
+                span: error.span,
+            },
+            vec![error],
+        );
+    }
+    expression::parse(text, options)
 }
 
 /// Parses the field, with its argument, or the transformer that a text begins with:
@@ -62,6 +82,26 @@ pub fn parse_recovering(_text: &str, _options: ParseOptions) -> (Expr, Vec<Parse
 /// # Errors
 ///
 /// When the text does not begin with a field or a transformer.
-pub fn parse_operand(_text: &str, _options: ParseOptions) -> Result<(Operand, usize), ParseError> {
-    unimplemented!()
+pub fn parse_operand(text: &str, options: ParseOptions) -> Result<(Operand, usize), ParseError> {
+    check_length(text, options)?;
+    let mut cursor = Cursor::new(text, options.source);
+    let operand = operand::field_or_call(&mut cursor, 0)?;
+    Ok((operand, cursor.at()))
+}
+
+fn check_length(text: &str, options: ParseOptions) -> Result<(), ParseError> {
+    match u32::try_from(text.len()) {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let span = Span {
+                source: options.source,
+                start: 0,
+                end: 0,
+            };
+            Err(ParseError {
+                span,
+                kind: ParseErrorKind::TooLong,
+            })
+        }
+    }
 }
