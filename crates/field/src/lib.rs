@@ -2,13 +2,22 @@
 
 mod argument;
 mod catalog;
+mod context;
 mod event_names;
+mod extract;
+mod metadata;
+mod output;
 mod suggest;
 mod table;
 mod time;
+mod view;
 
 pub use catalog::{Fields, StaticFieldError, field_info};
-pub use time::{TimeForm, write_time};
+pub use context::{EventContext, Scratch};
+pub use metadata::{ContainerInfo, ContainerMetadata, Mount};
+pub use output::{ABSENT, OutputValue};
 pub use table::{
     ArgumentKind, ArgumentRule, Class, FieldFlags, FieldInfo, Sources, classes, fields,
 };
+pub use time::{TimeForm, write_time};
+pub use view::{Occurrence, Surroundings};

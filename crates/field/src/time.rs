@@ -28,11 +28,19 @@ pub fn write_time(out: &mut Vec<u8>, ts: u64, form: TimeForm, zone: &TimeZone) {
     let Ok(moment) = Timestamp::from_second(i64::try_from(seconds).unwrap_or(i64::MAX)) else {
         return;
     };
-    let zone = if form == TimeForm::Iso8601 { &TimeZone::UTC } else { zone };
+    let zone = if form == TimeForm::Iso8601 {
+        &TimeZone::UTC
+    } else {
+        zone
+    };
     let civil = zone.to_datetime(moment);
     if !matches!(form, TimeForm::Time | TimeForm::TimeSeconds) {
         write_date(out, civil);
-        out.push(if form == TimeForm::Iso8601 { b'T' } else { b' ' });
+        out.push(if form == TimeForm::Iso8601 {
+            b'T'
+        } else {
+            b' '
+        });
     }
     digits(out, u64::from(civil.hour().unsigned_abs()), 2);
     out.push(b':');
@@ -99,8 +107,14 @@ mod tests {
 
     #[test]
     fn moments_that_no_calendar_has_are_left_out() {
-        assert_eq!(text(0, TimeForm::Time, &TimeZone::UTC), "00:00:00.000000000");
-        assert_eq!(text(u64::MAX, TimeForm::DateTimeSeconds, &TimeZone::UTC), "2554-07-21 23:34:33");
+        assert_eq!(
+            text(0, TimeForm::Time, &TimeZone::UTC),
+            "00:00:00.000000000"
+        );
+        assert_eq!(
+            text(u64::MAX, TimeForm::DateTimeSeconds, &TimeZone::UTC),
+            "2554-07-21 23:34:33"
+        );
     }
 
     #[test]

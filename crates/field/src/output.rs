@@ -1,0 +1,246 @@
+//! The values of fields as outputs show them: text for messages, typed values for JSON.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+use condition::{Context, FieldId, Shape, Value, ValueType};
+
+use crate::context::EventContext;
+use crate::table::{EventKey, FieldFlags, FieldInfo, GenericKey, Key, ProcessKey};
+
+/// Stands for a value that is absent.
+pub const ABSENT: &str = "<NA>";
+
+/// A typed value of a field.
+#[derive(Clone, PartialEq, Debug)]
+pub enum OutputValue {
+    /// Absent.
+    Null,
+    /// Text.
+    String(String),
+    /// An unsigned number.
+    U64(u64),
+    /// A signed number.
+    I64(i64),
+    /// A floating-point number.
+    F64(f64),
+    /// True or false.
+    Bool(bool),
+    /// The values of a list.
+    List(Vec<OutputValue>),
+}
+
+/// How values of a field are shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Style {
+    pub(crate) ty: ValueType,
+    pub(crate) flags: FieldFlags,
+    /// Whether bytes without a meaning as text are shown as dots.
+    pub(crate) dots: bool,
+}
+
+impl Style {
+    /// For the result of a transformer.
+    pub(crate) fn plain(ty: ValueType) -> Self {
+        Self {
+            ty,
+            flags: FieldFlags::NONE,
+            dots: false,
+        }
+    }
+}
+
+impl EventContext<'_> {
+    /// Appends the text of a field, or [`ABSENT`]. Returns whether the field has a value.
+    pub fn write_text(&mut self, field: FieldId, out: &mut String) -> bool {
+        let present = self.write_value(field, out);
+        if !present {
+            out.push_str(ABSENT);
+        }
+        present
+    }
+
+    fn write_value(&mut self, field: FieldId, out: &mut String) -> bool {
+        let Some((info, shape, style)) = self.shown(field) else {
+            return false;
+        };
+        match shape {
+            Shape::Scalar => match self.value(field) {
+                Some(value) => {
+                    write_value(value, style, out);
+                    true
+                }
+                None => false,
+            },
+            Shape::Any if is_apid(info) => self.own_pid().is_some_and(|pid| {
+                write_value(Value::I64(pid), style, out);
+                true
+            }),
+            Shape::Any => self.join(field, style, " ", out),
+            Shape::List => {
+                let mark = out.len();
+                out.push('(');
+                let present = self.join(field, style, ",", out);
+                match present {
+                    true => out.push(')'),
+                    false => out.truncate(mark),
+                }
+                present
+            }
+        }
+    }
+
+    fn join(&mut self, field: FieldId, style: Style, separator: &str, out: &mut String) -> bool {
+        let mut first = true;
+        self.each(field, &mut |value| {
+            if !first {
+                out.push_str(separator);
+            }
+            first = false;
+            write_value(value, style, out);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The typed value of a field.
+    pub fn output_value(&mut self, field: FieldId) -> OutputValue {
+        let Some((info, shape, style)) = self.shown(field) else {
+            return OutputValue::Null;
+        };
+        if let Some(moment) = self.moment(info) {
+            return OutputValue::U64(moment);
+        }
+        match shape {
+            Shape::Scalar => self
+                .value(field)
+                .map_or(OutputValue::Null, |value| typed(value, style)),
+            Shape::Any if is_apid(info) => {
+                self.own_pid().map_or(OutputValue::Null, OutputValue::I64)
+            }
+            Shape::Any => {
+                let mut text = String::new();
+                match self.join(field, style, " ", &mut text) {
+                    true => OutputValue::String(text),
+                    false => OutputValue::Null,
+                }
+            }
+            Shape::List => {
+                let mut values = Vec::new();
+                let present = self.each(field, &mut |value| {
+                    values.push(typed(value, style));
+                    ControlFlow::Continue(())
+                });
+                if present {
+                    OutputValue::List(values)
+                } else {
+                    OutputValue::Null
+                }
+            }
+        }
+    }
+
+    /// How a field is shown; none for one that outputs have no value for.
+    fn shown(&self, field: FieldId) -> Option<(Option<&'static FieldInfo>, Shape, Style)> {
+        let spec = self.spec(field)?;
+        if spec.flags.contains(FieldFlags::FILTER_ONLY) {
+            return None;
+        }
+        let style = Style {
+            ty: spec.desc.ty,
+            flags: spec.flags,
+            dots: true,
+        };
+        Some((self.fields().info(field), spec.desc.shape, style))
+    }
+
+    fn own_pid(&self) -> Option<i64> {
+        let now = self.occurrence();
+        now.state.thread(now.subject.tid).map(|thread| thread.pid)
+    }
+
+    /// Times are whole nanoseconds in JSON, whatever their text leaves out.
+    fn moment(&self, info: Option<&FieldInfo>) -> Option<u64> {
+        use GenericKey as G;
+        let now = self.occurrence();
+        let ts = now.event.ts();
+        match info?.key {
+            Key::Generic(G::Time | G::TimeS | G::TimeIso8601 | G::Datetime | G::DatetimeS)
+            | Key::Generic(G::Rawtime | G::RawtimeS | G::RawtimeNs)
+            | Key::Event(EventKey::Outputtime) => Some(ts),
+            Key::Generic(G::Reltime | G::ReltimeS | G::ReltimeNs) => {
+                Some(ts.saturating_sub(now.first_ts))
+            }
+            Key::Event(EventKey::Deltatime | EventKey::DeltatimeS | EventKey::DeltatimeNs) => {
+                Some(ts.saturating_sub(now.previous_ts))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Outputs show the process itself where conditions mean any ancestor.
+fn is_apid(info: Option<&FieldInfo>) -> bool {
+    info.is_some_and(|info| info.key == Key::Process(ProcessKey::Apid))
+}
+
+/// Appends the text of a value.
+pub(crate) fn write_value(value: Value<'_>, style: Style, out: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = match value {
+        Value::Bytes(bytes) if style.dots && style.ty == ValueType::Buffer => {
+            out.extend(bytes.iter().map(|&byte| match byte {
+                b' '..=b'~' => char::from(byte),
+                _ => '.',
+            }));
+            Ok(())
+        }
+        Value::Bytes(bytes) => {
+            push_lossy(bytes, out);
+            Ok(())
+        }
+        Value::I64(number) if style.flags.contains(FieldFlags::HEX) => {
+            // A negative number of few bits is shown with these bits only.
+            let unused = match style.ty {
+                ValueType::Int(bits) => 64 - u32::from(bits).clamp(8, 64),
+                _ => 0,
+            };
+            write!(out, "{:X}", number.cast_unsigned() << unused >> unused)
+        }
+        Value::U64(number) if style.flags.contains(FieldFlags::HEX) => write!(out, "{number:X}"),
+        Value::U64(number) if style.flags.contains(FieldFlags::PADDED) => {
+            write!(out, "{number:09}")
+        }
+        Value::I64(number) => write!(out, "{number}"),
+        Value::U64(number) => write!(out, "{number}"),
+        Value::F64(number) => write!(out, "{number:.1}"),
+        Value::Bool(holds) => write!(out, "{holds}"),
+        Value::Ip(ip) => write!(out, "{ip}"),
+    };
+}
+
+/// A value for JSON; what is printed in an unusual form stays text.
+pub(crate) fn typed(value: Value<'_>, style: Style) -> OutputValue {
+    match value {
+        Value::U64(_) | Value::I64(_)
+            if style.flags.contains(FieldFlags::HEX)
+                || style.flags.contains(FieldFlags::PADDED) => {}
+        Value::I64(number) => return OutputValue::I64(number),
+        Value::U64(number) => return OutputValue::U64(number),
+        Value::F64(number) => return OutputValue::F64(number),
+        Value::Bool(holds) => return OutputValue::Bool(holds),
+        Value::Bytes(_) | Value::Ip(_) => {}
+    }
+    let mut text = String::new();
+    write_value(value, style, &mut text);
+    OutputValue::String(text)
+}
+
+/// Appends bytes as text, with U+FFFD for what is not UTF-8.
+fn push_lossy(bytes: &[u8], out: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            out.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+}
