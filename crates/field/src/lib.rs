@@ -9,6 +9,7 @@ mod metadata;
 mod output;
 mod suggest;
 mod table;
+mod template;
 mod time;
 mod view;
 
@@ -19,5 +20,6 @@ pub use output::{ABSENT, OutputValue};
 pub use table::{
     ArgumentKind, ArgumentRule, Class, FieldFlags, FieldInfo, Sources, classes, fields,
 };
+pub use template::{Template, TemplateError, TemplateErrorKind};
 pub use time::{TimeForm, write_time};
 pub use view::{Occurrence, Surroundings};

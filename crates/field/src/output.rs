@@ -41,13 +41,11 @@ pub(crate) struct Style {
 
 impl Style {
     /// For the result of a transformer.
-    pub(crate) fn plain(ty: ValueType) -> Self {
-        Self {
-            ty,
-            flags: FieldFlags::NONE,
-            dots: false,
-        }
-    }
+    pub(crate) const PLAIN: Self = Self {
+        ty: ValueType::String,
+        flags: FieldFlags::NONE,
+        dots: false,
+    };
 }
 
 impl EventContext<'_> {
@@ -204,7 +202,7 @@ pub(crate) fn write_value(value: Value<'_>, style: Style, out: &mut String) {
                 ValueType::Int(bits) => 64 - u32::from(bits).clamp(8, 64),
                 _ => 0,
             };
-            write!(out, "{:X}", number.cast_unsigned() << unused >> unused)
+            write!(out, "{:X}", (number as u64) << unused >> unused)
         }
         Value::U64(number) if style.flags.contains(FieldFlags::HEX) => write!(out, "{number:X}"),
         Value::U64(number) if style.flags.contains(FieldFlags::PADDED) => {

@@ -118,7 +118,7 @@ pub(crate) fn extract<'a>(
         K::IsVpgidLeader => Extracted::bool(thread.vpgid == thread.vpid),
         K::IsPgidLeader => Extracted::bool(thread.pgid == thread.pid),
         K::ExeIno => {
-            let inode = Some(thread.exe_ino.cast_signed()).filter(|&inode| inode != 0);
+            let inode = Some(thread.exe_ino as i64).filter(|&inode| inode != 0);
             Extracted::of(inode, Extracted::i64)
         }
         K::ExeInoCtime => some(thread.exe_ctime),
@@ -282,7 +282,7 @@ static CAPABILITIES: LazyLock<Vec<(&'static str, u64)>> = LazyLock::new(|| {
     let constants = event::constants().iter();
     let bits = constants.filter(|(name, _)| name.starts_with("PPM_CAP_"));
     let mut bits: Vec<_> = bits
-        .map(|(name, bit)| (&name["PPM_".len()..], bit.cast_unsigned()))
+        .map(|(name, bit)| (&name["PPM_".len()..], *bit as u64))
         .collect();
     bits.sort_by_key(|(_, bit)| *bit);
     bits
