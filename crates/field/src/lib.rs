@@ -5,6 +5,7 @@ mod catalog;
 mod context;
 mod event_names;
 mod extract;
+mod list;
 mod metadata;
 mod output;
 mod suggest;
@@ -15,6 +16,7 @@ mod view;
 
 pub use catalog::{Fields, StaticFieldError, field_info};
 pub use context::{EventContext, Scratch};
+pub use list::{ListFormat, ListOptions, fields_page, list_fields, type_name};
 pub use metadata::{ContainerInfo, ContainerMetadata, Mount};
 pub use output::{ABSENT, OutputValue};
 pub use table::{
