@@ -1,5 +1,6 @@
 //! Reading a record where it lies.
 
+use crate::syscall::{Syscall, SyscallCode};
 use crate::table::{EventInfo, EventType};
 
 /// The length of the header in bytes: time u64, thread id u64, length u32, type u16, number of
@@ -154,6 +155,26 @@ impl<'a> EventView<'a> {
     /// The row of the event table.
     pub fn info(&self) -> &'static EventInfo {
         self.info
+    }
+
+    /// The system call: the one that a generic event names, by portable code or, in captures whose
+    /// writer did not know the code yet, by native number; else the one that the type carries (the
+    /// first, where it carries two twins). `None` for what is no system call.
+    pub fn syscall(&self) -> Option<&'static Syscall> {
+        if matches!(
+            self.event_type(),
+            EventType::GENERIC_E | EventType::GENERIC_X
+        ) {
+            let number = |index| {
+                self.u64(index)
+                    .and_then(|number| u16::try_from(number).ok())
+            };
+            return match number(0).map(SyscallCode) {
+                Some(SyscallCode::UNKNOWN) | None => Syscall::by_native(number(1)?),
+                Some(code) => code.info(),
+            };
+        }
+        self.event_type().syscalls().first()?.info()
     }
 
     /// How many parameters the record has. May differ from the table's: older writers knew fewer.
