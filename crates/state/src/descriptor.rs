@@ -4,12 +4,16 @@ use std::net::IpAddr;
 
 use crate::thread::SharedBytes;
 
+/// The portable open flag that closes a descriptor at exec.
+pub(crate) const O_CLOEXEC: u32 = 1 << 12;
+
 /// One open descriptor.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
     /// The kind, with what belongs to it.
     pub kind: DescriptorKind,
-    /// Absolute path, or what stands for it; for sockets the name is made from the tuple.
+    /// Absolute path, or what stands for it. Empty for internet sockets, whose name is made from
+    /// the tuple, except a bound one without a port.
     pub name: SharedBytes,
     /// The path as the program gave it.
     pub name_raw: SharedBytes,
@@ -27,6 +31,44 @@ pub struct Descriptor {
     pub name_changed: bool,
     /// For sockets: whether a connection was made (`fd.connected`).
     pub connected: bool,
+    /// For internet sockets: the transport protocol, known before there are addresses.
+    pub l4: L4Proto,
+    /// For a pidfd: the process.
+    pub pid: i64,
+}
+
+impl Descriptor {
+    /// A descriptor of which only the kind is known.
+    pub fn new(kind: DescriptorKind) -> Self {
+        Self {
+            kind,
+            name: SharedBytes::default(),
+            name_raw: SharedBytes::default(),
+            open_flags: 0,
+            dev: 0,
+            ino: 0,
+            upper_layer: false,
+            lower_layer: false,
+            name_changed: false,
+            connected: false,
+            l4: L4Proto::Unknown,
+            pid: 0,
+        }
+    }
+
+    /// Whether it is closed by an exec.
+    pub fn is_cloexec(&self) -> bool {
+        self.open_flags & O_CLOEXEC != 0
+    }
+
+    /// Sets or clears the mark that makes an exec close it.
+    pub fn set_cloexec(&mut self, on: bool) {
+        if on {
+            self.open_flags |= O_CLOEXEC;
+        } else {
+            self.open_flags &= !O_CLOEXEC;
+        }
+    }
 }
 
 /// The kind of a descriptor.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::descriptor::SocketTuple;
 use crate::thread::SharedBytes;
 
 /// One address of an interface.
@@ -17,6 +18,17 @@ pub struct Interface {
     pub broadcast: IpAddr,
     /// Speed in Mbit/s; 0 when unknown.
     pub link_speed: u64,
+}
+
+impl Interface {
+    /// Whether an address is in the network of this interface.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, self.netmask, address) {
+            (IpAddr::V4(own), IpAddr::V4(mask), IpAddr::V4(other)) => own & mask == other & mask,
+            (IpAddr::V6(own), IpAddr::V6(mask), IpAddr::V6(other)) => own & mask == other & mask,
+            _ => false,
+        }
+    }
 }
 
 /// All addresses of the host.
@@ -43,5 +55,31 @@ impl Interfaces {
     /// All of them, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Interface> {
         self.list.iter()
+    }
+
+    /// Fills in an end that is not specified (a socket that is bound to every address) with the
+    /// address that this host would talk to the other end from.
+    pub(crate) fn complete(&self, tuple: &mut SocketTuple) {
+        let (source, destination) = (tuple.source_ip, tuple.destination_ip);
+        if source.is_unspecified() {
+            tuple.source_ip = self.facing(destination).unwrap_or(source);
+        } else if destination.is_unspecified() {
+            tuple.destination_ip = self.facing(source).unwrap_or(destination);
+        }
+    }
+
+    /// Our address on the way to a peer: the peer's own when it is this host, else the one in its
+    /// network, else the first that is not the loopback.
+    fn facing(&self, peer: IpAddr) -> Option<IpAddr> {
+        let same_family = || {
+            self.list
+                .iter()
+                .filter(|i| i.address.is_ipv4() == peer.is_ipv4())
+        };
+        same_family()
+            .find(|interface| interface.address == peer)
+            .or_else(|| same_family().find(|interface| interface.contains(peer)))
+            .or_else(|| same_family().find(|interface| !interface.address.is_loopback()))
+            .map(|interface| interface.address)
     }
 }

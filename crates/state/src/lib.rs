@@ -17,24 +17,31 @@
 //! * Every table has a limit, and everything refused is counted in [`Counters`].
 
 mod ancestors;
+mod apply;
+mod budget;
 mod descriptor;
 mod files;
 mod interfaces;
 mod limits;
 mod lookup;
 mod path;
+mod purge;
+mod recent;
+mod seed;
 mod state;
 mod thread;
+mod threads;
 mod users;
 
 pub mod procfs;
 
 pub use ancestors::Ancestors;
+pub use apply::Subject;
 pub use descriptor::{Descriptor, DescriptorKind, Endpoint, L4Proto, SocketRole, SocketTuple};
 pub use interfaces::{Interface, Interfaces};
 pub use limits::{Counters, Limits};
 pub use lookup::{Found, Lookup};
 pub use path::{PATH_MAX, PATH_TOO_LONG, concatenate};
-pub use state::{State, Subject};
+pub use state::State;
 pub use thread::{SharedBytes, Thread, ThreadFlags};
 pub use users::{Group, User};

@@ -14,17 +14,18 @@ pub const PATH_TOO_LONG: &[u8] = b"/DIR_TOO_LONG/FILENAME_TOO_LONG";
 /// dropped except from the root.
 pub fn concatenate(base: &[u8], path: &[u8], out: &mut Vec<u8>) {
     out.clear();
-    let absolute = path.first() == Some(&b'/');
-    if absolute {
+    if let Some(rest) = path.strip_prefix(b"/") {
         out.push(b'/');
+        join(rest, out);
     } else {
-        if base.len() + path.len() + 1 >= PATH_MAX {
-            out.extend_from_slice(PATH_TOO_LONG);
-            return;
-        }
         out.extend_from_slice(base);
+        join(path, out);
     }
-    if path.len() + 1 >= PATH_MAX {
+}
+
+/// Appends the components of `path` to the base that is in `out`.
+fn join(path: &[u8], out: &mut Vec<u8>) {
+    if out.len() + path.len() >= PATH_MAX {
         out.clear();
         out.extend_from_slice(PATH_TOO_LONG);
         return;
@@ -42,6 +43,17 @@ pub fn concatenate(base: &[u8], path: &[u8], out: &mut Vec<u8>) {
     if out.len() > 1 && out.last() == Some(&b'/') {
         out.pop();
     }
+}
+
+/// [`concatenate`] with a slash after `base`, for the name of a directory.
+pub(crate) fn concatenate_below(base: &[u8], path: &[u8], out: &mut Vec<u8>) {
+    if base.last() == Some(&b'/') || path.first() == Some(&b'/') {
+        return concatenate(base, path, out);
+    }
+    out.clear();
+    out.extend_from_slice(base);
+    out.push(b'/');
+    join(path, out);
 }
 
 /// Removes the last component, and leaves the slash before it.

@@ -1,49 +1,74 @@
 //! The state as a whole and what can be asked of it.
 
 use container::{ContainerId, ContainerType};
-use event::EventView;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::files::Files;
+use crate::apply::entered::Entered;
+use crate::apply::pending::Pending;
+use crate::budget::Budget;
+use crate::files::{Files, FilesId};
+use crate::purge::Purge;
+use crate::recent::RecentExits;
+use crate::threads::Threads;
 use crate::users::Accounts;
 use crate::{
-    Ancestors, Counters, Descriptor, Group, Interface, Interfaces, Limits, Lookup, Thread, User,
+    Ancestors, Counters, Descriptor, Group, Interfaces, Limits, Lookup, Thread, User, path,
 };
 
-/// What an event is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Subject {
-    /// The thread that caused the event.
-    pub tid: i64,
-    /// Whether the thread is in the table now (perhaps only as a placeholder).
-    pub known: bool,
-    /// The descriptor number that the event creates, uses or destroys: the value as it stands in
-    /// the event, negative when a creating call failed.
-    pub fd: Option<i64>,
-}
+/// `AT_FDCWD`: the working directory where a descriptor of a directory is expected.
+const AT_FDCWD: i64 = -100;
 
 /// Everything that is known about the machine.
 pub struct State {
-    limits: Limits,
-    counters: Counters,
-    threads: FxHashMap<i64, Thread>,
-    files: Vec<Files>,
-    accounts: Accounts,
-    interfaces: Interfaces,
-    lookup: Option<Box<dyn Lookup>>,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+    pub(crate) threads: Threads,
+    pub(crate) files: Files,
+    pub(crate) accounts: Accounts,
+    pub(crate) interfaces: Interfaces,
+    pub(crate) containers: container::Cache,
+    pub(crate) lookup: Option<Box<dyn Lookup>>,
+    pub(crate) budget: Budget,
+    pub(crate) purge: Purge,
+    pub(crate) recent: RecentExits,
+    /// Enter events that wait for their exit, by thread.
+    pub(crate) entered: FxHashMap<i64, Entered>,
+    /// What the last event destroyed.
+    pub(crate) pending: Vec<Pending>,
+    /// The descriptor whose name the last event changed.
+    pub(crate) renamed: Option<(FilesId, i64)>,
+    pub(crate) last_tid: i64,
+    pub(crate) last_fd: (FilesId, i64),
+    pub(crate) last_fs: u32,
+    /// Working directories that more than one process uses.
+    pub(crate) shared_fs: FxHashSet<u32>,
+    /// For paths in the making.
+    pub(crate) scratch: Vec<u8>,
 }
 
 impl State {
     /// An empty state without a source of look-ups.
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
             counters: Counters::default(),
-            threads: FxHashMap::default(),
-            files: Vec::new(),
+            threads: Threads::default(),
+            files: Files::new(limits.descriptors),
             accounts: Accounts::default(),
             interfaces: Interfaces::default(),
+            containers: container::Cache::new(),
             lookup: None,
+            budget: Budget::new(limits.lookups_per_second),
+            purge: Purge::new(&limits),
+            recent: RecentExits::new(),
+            entered: FxHashMap::default(),
+            pending: Vec::new(),
+            renamed: None,
+            last_tid: 0,
+            last_fd: (FilesId::default(), -1),
+            last_fs: 0,
+            shared_fs: FxHashSet::default(),
+            scratch: Vec::new(),
+            limits,
         }
     }
 
@@ -52,20 +77,9 @@ impl State {
         self.lookup = Some(lookup);
     }
 
-    /// Takes over what an event says. To be called with every event, in order, before rules look
-    /// at it.
-    pub fn apply(&mut self, event: &EventView<'_>) -> Subject {
-        let _ = &self.limits;
-        Subject {
-            tid: event.tid(),
-            known: self.threads.contains_key(&event.tid()),
-            fd: None,
-        }
-    }
-
     /// The thread with this id.
     pub fn thread(&self, tid: i64) -> Option<&Thread> {
-        self.threads.get(&tid)
+        self.threads.get(tid)
     }
 
     /// The main thread of a thread's process; `None` when it is not known.
@@ -95,76 +109,77 @@ impl State {
 
     /// An open descriptor of a thread.
     pub fn descriptor(&self, thread: &Thread, fd: i64) -> Option<&Descriptor> {
-        self.files.get(thread.files.0 as usize)?.map.get(&fd)
+        self.files.get(thread.files, fd)
     }
 
     /// All open descriptors of a thread, in no order.
     pub fn descriptors(&self, thread: &Thread) -> impl Iterator<Item = (i64, &Descriptor)> {
         self.files
-            .get(thread.files.0 as usize)
-            .into_iter()
-            .flat_map(|files| files.map.iter().map(|(fd, descriptor)| (*fd, descriptor)))
+            .map(thread.files)
+            .iter()
+            .map(|(fd, descriptor)| (*fd, descriptor))
     }
 
-    /// How many descriptors are open (`proc.fdopencount`).
+    /// How many descriptors a thread's process has open (`proc.fdopencount`); 0 as long as the
+    /// process is not known.
     pub fn descriptor_count(&self, thread: &Thread) -> usize {
-        self.files
-            .get(thread.files.0 as usize)
-            .map_or(0, |files| files.map.len())
+        self.main_thread(thread)
+            .map_or(0, |main| self.files.map(main.files).len())
     }
 
     /// How many threads of the process live, the main thread included (`proc.nthreads`).
     pub fn thread_count(&self, thread: &Thread) -> usize {
-        usize::from(self.threads.contains_key(&thread.pid))
+        self.threads.alive(thread.pid)
     }
 
     /// How many threads of the process live, the main thread not included (`proc.nchilds`).
     pub fn other_thread_count(&self, thread: &Thread) -> usize {
-        let _ = thread;
-        0
+        let main_lives = self.thread(thread.pid).is_some_and(|main| !main.dead);
+        self.thread_count(thread)
+            .saturating_sub(usize::from(main_lives))
+    }
+
+    /// The processes that a thread's process is the parent of.
+    pub fn children(&self, thread: &Thread) -> impl Iterator<Item = &Thread> {
+        self.threads
+            .children_of(thread.pid)
+            .iter()
+            .filter_map(|pid| self.thread(*pid))
     }
 
     /// All threads, in no order.
     pub fn threads(&self) -> impl Iterator<Item = &Thread> {
-        self.threads.values()
+        self.threads.iter()
     }
 
     /// A user of the host.
     pub fn user(&self, uid: u32) -> Option<&User> {
-        self.accounts.users.get(&(None, uid))
+        self.accounts.user(None, uid)
     }
 
     /// A group of the host.
     pub fn group(&self, gid: u32) -> Option<&Group> {
-        self.accounts.groups.get(&(None, gid))
+        self.accounts.group(None, gid)
     }
 
-    /// A user as a thread sees it: of its container if it is in one.
+    /// A user as a thread sees it: of its container if it is in one whose users are known.
     pub fn user_of(&self, thread: &Thread, uid: u32) -> Option<&User> {
-        let container = self.container(thread).map(|(id, _)| id);
-        self.accounts.users.get(&(container, uid))
+        self.accounts.user(thread.container.map(|(id, _)| id), uid)
     }
 
-    /// A group as a thread sees it: of its container if it is in one.
+    /// A group as a thread sees it: of its container if it is in one whose groups are known.
     pub fn group_of(&self, thread: &Thread, gid: u32) -> Option<&Group> {
-        let container = self.container(thread).map(|(id, _)| id);
-        self.accounts.groups.get(&(container, gid))
+        self.accounts.group(thread.container.map(|(id, _)| id), gid)
     }
 
     /// All users with the container they belong to (`None`: the host), in no order.
     pub fn users(&self) -> impl Iterator<Item = (Option<ContainerId>, &User)> {
-        self.accounts
-            .users
-            .iter()
-            .map(|((container, _), user)| (*container, user))
+        self.accounts.users()
     }
 
     /// All groups with the container they belong to (`None`: the host), in no order.
     pub fn groups(&self) -> impl Iterator<Item = (Option<ContainerId>, &Group)> {
-        self.accounts
-            .groups
-            .iter()
-            .map(|((container, _), group)| (*container, group))
+        self.accounts.groups()
     }
 
     /// The addresses of the host.
@@ -182,9 +197,24 @@ impl State {
         path: &[u8],
         out: &mut Vec<u8>,
     ) -> bool {
-        let _ = (thread, dirfd);
-        crate::path::concatenate(b"", path, out);
-        false
+        if path.first() == Some(&b'/') {
+            path::concatenate(b"", path, out);
+            return true;
+        }
+        if dirfd == AT_FDCWD {
+            path::concatenate(&thread.cwd, path, out);
+            return !thread.cwd.is_empty();
+        }
+        match self.descriptor(thread, dirfd) {
+            Some(directory) if !directory.name.is_empty() => {
+                path::concatenate_below(&directory.name, path, out);
+                true
+            }
+            _ => {
+                path::concatenate(b"", path, out);
+                false
+            }
+        }
     }
 
     /// The container of a thread.
@@ -194,33 +224,9 @@ impl State {
 
     /// What happened to the tables so far.
     pub fn counters(&self) -> Counters {
-        self.counters
-    }
-
-    /// Adds a thread from outside the events. Its container is found from its cgroups when it is
-    /// not set. An entry with the same id is replaced.
-    pub fn seed_thread(&mut self, thread: Thread) {
-        self.threads.insert(thread.tid, thread);
-    }
-
-    /// Adds a descriptor of a thread from outside the events. Nothing happens when the thread is
-    /// not known.
-    pub fn seed_descriptor(&mut self, tid: i64, fd: i64, descriptor: Descriptor) {
-        let _ = (tid, fd, descriptor);
-    }
-
-    /// Adds a user of the host.
-    pub fn seed_user(&mut self, user: User) {
-        self.accounts.users.insert((None, user.uid), user);
-    }
-
-    /// Adds a group of the host.
-    pub fn seed_group(&mut self, group: Group) {
-        self.accounts.groups.insert((None, group.gid), group);
-    }
-
-    /// Adds an address of the host.
-    pub fn seed_interface(&mut self, interface: Interface) {
-        self.interfaces.add(interface);
+        Counters {
+            n_threads: self.threads.len() as u64,
+            ..self.counters
+        }
     }
 }

@@ -95,6 +95,16 @@ pub struct Thread {
     pub pidns_init_start_ts: u64,
     /// The descriptor table.
     pub(crate) files: FilesId,
+    /// Threads with the same number share working and root directory.
+    pub(crate) fs: u32,
+    /// The time of its last event, ns since the epoch.
+    pub(crate) last_seen: u64,
+    /// It has exited, but is kept for the threads that are left of its process.
+    pub(crate) dead: bool,
+    /// Where it stands in the list of its process's threads.
+    pub(crate) group_slot: usize,
+    /// Where it stands in the list of its parent's children.
+    pub(crate) child_slot: usize,
 }
 
 /// Bits of [`Thread::flags`] that are not plain clone flags.
@@ -173,6 +183,11 @@ impl Thread {
             clone_ts: 0,
             pidns_init_start_ts: 0,
             files: FilesId::default(),
+            fs: 0,
+            last_seen: 0,
+            dead: false,
+            group_slot: 0,
+            child_slot: 0,
         }
     }
 
@@ -181,8 +196,29 @@ impl Thread {
         self.pid < 0
     }
 
+    /// What stands for a thread whose creation was not seen and that cannot be looked up.
+    pub(crate) fn placeholder(tid: i64) -> Self {
+        let mut thread = Self::new(tid, -1);
+        thread.comm = Arc::from(*b"<NA>");
+        thread.exe = Arc::clone(&thread.comm);
+        thread.cwd = Arc::from(*b"./");
+        thread
+    }
+
+    /// Whether it lives in a pid namespace other than the initial one.
+    pub fn is_in_pid_namespace(&self) -> bool {
+        self.flags & ThreadFlags::CHILD_IN_PIDNS != 0 || (self.vtid > 0 && self.vtid != self.tid)
+    }
+
     /// Whether it is the main thread of its process.
     pub fn is_main(&self) -> bool {
         self.tid == self.pid
+    }
+}
+
+/// Makes `slot` hold `bytes`, and keeps the old allocation when it does already.
+pub(crate) fn share(slot: &mut SharedBytes, bytes: &[u8]) {
+    if **slot != *bytes {
+        *slot = Arc::from(bytes);
     }
 }

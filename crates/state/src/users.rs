@@ -29,9 +29,83 @@ pub struct Group {
     pub name: SharedBytes,
 }
 
+/// Most containers whose accounts are kept; more than that are not running on one host.
+const MAX_CONTAINERS: usize = 4096;
+
+/// The accounts of one root file system.
+#[derive(Default, Debug)]
+struct Table {
+    users: FxHashMap<u32, User>,
+    groups: FxHashMap<u32, Group>,
+}
+
 /// Users and groups of the host (`None`) and of containers.
 #[derive(Default, Debug)]
 pub(crate) struct Accounts {
-    pub(crate) users: FxHashMap<(Option<ContainerId>, u32), User>,
-    pub(crate) groups: FxHashMap<(Option<ContainerId>, u32), Group>,
+    tables: FxHashMap<Option<ContainerId>, Table>,
+}
+
+impl Accounts {
+    /// Whether anything is known of a container's accounts.
+    pub(crate) fn knows(&self, container: ContainerId) -> bool {
+        self.tables.contains_key(&Some(container))
+    }
+
+    /// The accounts of a container; those of the host as long as nothing is known of its own.
+    fn table(&self, container: Option<ContainerId>) -> Option<&Table> {
+        self.tables
+            .get(&container)
+            .or_else(|| self.tables.get(&None))
+    }
+
+    fn table_mut(&mut self, container: Option<ContainerId>) -> Option<&mut Table> {
+        if self.tables.len() >= MAX_CONTAINERS && !self.tables.contains_key(&container) {
+            return None;
+        }
+        Some(self.tables.entry(container).or_default())
+    }
+
+    pub(crate) fn user(&self, container: Option<ContainerId>, uid: u32) -> Option<&User> {
+        self.table(container)?.users.get(&uid)
+    }
+
+    pub(crate) fn group(&self, container: Option<ContainerId>, gid: u32) -> Option<&Group> {
+        self.table(container)?.groups.get(&gid)
+    }
+
+    pub(crate) fn add_user(&mut self, container: Option<ContainerId>, user: User) {
+        if let Some(table) = self.table_mut(container) {
+            table.users.insert(user.uid, user);
+        }
+    }
+
+    pub(crate) fn add_group(&mut self, container: Option<ContainerId>, group: Group) {
+        if let Some(table) = self.table_mut(container) {
+            table.groups.insert(group.gid, group);
+        }
+    }
+
+    pub(crate) fn remove_user(&mut self, container: Option<ContainerId>, uid: u32) {
+        if let Some(table) = self.tables.get_mut(&container) {
+            table.users.remove(&uid);
+        }
+    }
+
+    pub(crate) fn remove_group(&mut self, container: Option<ContainerId>, gid: u32) {
+        if let Some(table) = self.tables.get_mut(&container) {
+            table.groups.remove(&gid);
+        }
+    }
+
+    pub(crate) fn users(&self) -> impl Iterator<Item = (Option<ContainerId>, &User)> {
+        self.tables
+            .iter()
+            .flat_map(|(container, table)| table.users.values().map(|user| (*container, user)))
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (Option<ContainerId>, &Group)> {
+        self.tables
+            .iter()
+            .flat_map(|(container, table)| table.groups.values().map(|group| (*container, group)))
+    }
 }
