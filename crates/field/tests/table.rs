@@ -1,6 +1,12 @@
 //! The table of fields against the reference: every name, type and argument rule that rules written
 //! for Falco may rely on.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests may panic and print"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
