@@ -1,0 +1,74 @@
+//! Which rules an event matches.
+
+use std::sync::Arc;
+
+use condition::{Context, Evaluator};
+use event::EventType;
+
+use crate::ruleset::{Matching, Rule, Ruleset};
+
+/// Evaluates the rules of one source, one event after another. What checks found out about an
+/// event is shared by all its rules; nothing is allocated per event once it is warm.
+pub struct Matcher {
+    ruleset: Arc<Ruleset>,
+    source: usize,
+    evaluator: Evaluator,
+}
+
+impl Matcher {
+    /// A matcher for the rules of a source. `None` when the ruleset does not have the source.
+    pub fn new(ruleset: Arc<Ruleset>, source: &str) -> Option<Self> {
+        let source = ruleset.source_index(source)?;
+        let evaluator = Evaluator::new(Arc::clone(ruleset.sources().get(source)?.pool()));
+        Some(Self {
+            ruleset,
+            source,
+            evaluator,
+        })
+    }
+
+    /// The rules.
+    pub fn ruleset(&self) -> &Arc<Ruleset> {
+        &self.ruleset
+    }
+
+    /// Finds the rules that an event matches, counts the matches, and calls `on_match` with each
+    /// rule, with what is needed to render its output. Returns how many there were; under
+    /// [`Matching::First`], that is at most one.
+    pub fn matches<C: Context + ?Sized>(
+        &mut self,
+        context: &mut C,
+        event_type: EventType,
+        on_match: &mut dyn FnMut(&Rule, &mut C, &mut Evaluator),
+    ) -> usize {
+        let Self {
+            ruleset,
+            source,
+            evaluator,
+        } = self;
+        let Some(rules) = ruleset.sources().get(*source) else {
+            return 0;
+        };
+        let (typed, any_type) = rules.candidates(event_type);
+        if typed.is_empty() && any_type.is_empty() {
+            return 0;
+        }
+        evaluator.begin_event();
+        let mut found = 0;
+        for &id in typed.iter().chain(any_type) {
+            let Some(rule) = ruleset.rules().get(id as usize) else {
+                continue;
+            };
+            if !evaluator.matches(rule.condition(), context) {
+                continue;
+            }
+            rule.count_match();
+            found += 1;
+            on_match(rule, context, evaluator);
+            if ruleset.matching() == Matching::First {
+                break;
+            }
+        }
+        found
+    }
+}
