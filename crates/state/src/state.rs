@@ -162,12 +162,12 @@ impl State {
         self.accounts.group(None, gid)
     }
 
-    /// A user as a thread sees it: of its container if it is in one whose users are known.
+    /// A user as a thread sees it: of its container if it is in one.
     pub fn user_of(&self, thread: &Thread, uid: u32) -> Option<&User> {
         self.accounts.user(thread.container.map(|(id, _)| id), uid)
     }
 
-    /// A group as a thread sees it: of its container if it is in one whose groups are known.
+    /// A group as a thread sees it: of its container if it is in one.
     pub fn group_of(&self, thread: &Thread, gid: u32) -> Option<&Group> {
         self.accounts.group(thread.container.map(|(id, _)| id), gid)
     }

@@ -51,11 +51,10 @@ impl Accounts {
         self.tables.contains_key(&Some(container))
     }
 
-    /// The accounts of a container; those of the host as long as nothing is known of its own.
+    /// The accounts of a container. A number means another user there than on the host, so that
+    /// the host's accounts never stand in.
     fn table(&self, container: Option<ContainerId>) -> Option<&Table> {
-        self.tables
-            .get(&container)
-            .or_else(|| self.tables.get(&None))
+        self.tables.get(&container)
     }
 
     fn table_mut(&mut self, container: Option<ContainerId>) -> Option<&mut Table> {

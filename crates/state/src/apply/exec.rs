@@ -46,6 +46,9 @@ impl State {
         if was_placeholder {
             thread.cwd = SharedBytes::default();
             thread.fs = self.new_fs();
+            // An exec does not tell the ids in other namespaces; most processes are in none.
+            thread.vtid = tid;
+            thread.vpid = pid;
         }
         self.read_exec(&mut thread, event, was_placeholder);
         thread.flags = 0;
