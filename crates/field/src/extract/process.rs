@@ -23,7 +23,11 @@ pub(crate) fn extract<'a>(
     out: &mut Vec<u8>,
 ) -> Extracted<'a> {
     let Some(thread) = view.thread() else {
-        return Extracted::Absent;
+        // The event itself says which thread it was.
+        return match key {
+            K::ThreadTid => Extracted::i64(view.event.tid()),
+            _ => Extracted::Absent,
+        };
     };
     let parent = || relatives::parent(view);
     let of_leader = |which, property: fn(&'a Thread) -> &'a [u8]| {
@@ -263,9 +267,10 @@ fn join<'a>(parts: &[u8], out: &mut Vec<u8>) -> Extracted<'a> {
     Extracted::Written
 }
 
+/// Appends a name and the arguments. A single empty argument leaves no trace.
 fn command_line<'a>(name: &[u8], thread: &Thread, out: &mut Vec<u8>) -> Extracted<'a> {
     out.extend_from_slice(name);
-    if !thread.args.is_empty() {
+    if !matches!(*thread.args, [] | [0]) {
         out.push(b' ');
         join(&thread.args, out);
     }

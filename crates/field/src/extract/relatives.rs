@@ -52,11 +52,10 @@ pub(crate) fn leader<'a>(view: &View<'a>, which: Leadership) -> Option<&'a Threa
     if in_initial_namespace {
         return view.state.thread(id);
     }
-    let line = view
-        .state
+    view.state
         .ancestors(main)
-        .take_while(|ancestor| which.id(ancestor) == id);
-    line.last().or(Some(main))
+        .take_while(|ancestor| which.id(ancestor) == id)
+        .last()
 }
 
 /// The oldest ancestor, or the process itself, whose name looks like that of a shell.

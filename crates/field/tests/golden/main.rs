@@ -1,4 +1,4 @@
-//! Captures of several ages, replayed: about a hundred fields of every event must be what Falco
+//! Captures of several ages, replayed: the fields that the rule of the captures names of every event must be what Falco
 //! 0.44.1 prints for them.
 
 #![expect(
@@ -166,7 +166,7 @@ fn fields_of_replayed_captures() {
             (name, id)
         })
         .collect();
-    assert!(ids.len() > 90, "{} fields", ids.len());
+    assert!(ids.len() > 80, "{} fields", ids.len());
 
     let mut mismatches = BTreeMap::new();
     let (mut compared, mut files) = (0, 0);

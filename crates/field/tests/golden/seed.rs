@@ -31,7 +31,13 @@ fn thread(process: &capture::Process) -> Thread {
     thread.exepath = process.exepath.as_slice().into();
     thread.args = process.args.as_slice().into();
     thread.env = process.env.as_slice().into();
-    thread.cwd = process.cwd.as_slice().into();
+    // State keeps working directories with a slash at the end.
+    let slash: &[u8] = if matches!(process.cwd.last(), None | Some(b'/')) {
+        b""
+    } else {
+        b"/"
+    };
+    thread.cwd = [&process.cwd, slash].concat().into();
     thread.root = process.root.as_slice().into();
     thread.cgroups = process.cgroups.as_slice().into();
     thread.fd_limit = process.fd_limit as i64;
