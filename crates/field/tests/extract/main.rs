@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod allocations;
 mod container;
 mod descriptors;
 mod events;
