@@ -8,4 +8,5 @@ mod descriptors;
 mod events;
 mod paths;
 mod processes;
+mod templates;
 mod world;
