@@ -5,11 +5,13 @@ mod compile;
 mod context;
 mod eval;
 mod expand;
+mod matching;
 mod parse;
 mod pool;
 mod print;
 pub mod quote;
 mod span;
+mod test;
 mod value;
 
 pub use ast::{
@@ -20,6 +22,7 @@ pub use compile::{CompileError, CompileErrorKind, Compiled, PoolBuilder, Warning
 pub use context::{Catalog, Context, FieldDesc, FieldError, FieldId, Shape};
 pub use eval::Evaluator;
 pub use expand::{ExpandError, expand_lists, expand_macros};
+pub use matching::utf8::sanitize_utf8;
 pub use parse::{
     Found, ParseError, ParseErrorKind, ParseOptions, parse, parse_operand, parse_recovering,
     parse_with,

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use crate::ast::{Operator, Quantifier, Transformer};
 use crate::context::{FieldId, Shape};
+use crate::matching::number::Number;
+use crate::test::{Test, TextIndex};
 use crate::value::ValueType;
 
 /// A condition, or a part of one, in a [`Pool`]; it may be negated.
@@ -117,28 +119,160 @@ pub enum OperandDefKind {
     },
 }
 
-/// The compiled conditions of a ruleset.
+/// The compiled conditions of a ruleset, made by a [`PoolBuilder`](crate::PoolBuilder).
 #[derive(Debug)]
-pub struct Pool {}
+pub struct Pool {
+    pub(crate) operands: Vec<OperandDef>,
+    pub(crate) checks: Vec<CheckDef>,
+    /// How each check is evaluated.
+    pub(crate) tests: Vec<Test>,
+    pub(crate) nodes: Vec<NodeDef>,
+    /// The operands of all nodes, one after another.
+    pub(crate) children: Vec<CondId>,
+    pub(crate) indexes: Vec<TextIndex>,
+}
+
+/// A node without its negation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NodeDef {
+    Always,
+    Check(CheckId),
+    And { first: u32, length: u32 },
+    Or { first: u32, length: u32 },
+}
 
 impl Pool {
     /// Takes a condition apart by one level.
-    pub fn node(&self, _condition: CondId) -> Node<'_> {
-        unimplemented!()
+    pub fn node(&self, condition: CondId) -> Node<'_> {
+        let kind = match self.nodes[condition.index()] {
+            NodeDef::Always => NodeKind::Always,
+            NodeDef::Check(check) => NodeKind::Check(check),
+            NodeDef::And { first, length } => NodeKind::And(self.children(first, length)),
+            NodeDef::Or { first, length } => NodeKind::Or(self.children(first, length)),
+        };
+        Node {
+            negated: condition.negated(),
+            kind,
+        }
+    }
+
+    pub(crate) fn children(&self, first: u32, length: u32) -> &[CondId] {
+        &self.children[first as usize..][..length as usize]
     }
 
     /// A check.
-    pub fn check(&self, _check: CheckId) -> &CheckDef {
-        unimplemented!()
+    pub fn check(&self, check: CheckId) -> &CheckDef {
+        &self.checks[check.0 as usize]
+    }
+
+    /// How many checks there are; their numbers count up from 0.
+    pub fn check_count(&self) -> usize {
+        self.checks.len()
     }
 
     /// A field or transformer.
-    pub fn operand(&self, _operand: OperandId) -> &OperandDef {
-        unimplemented!()
+    pub fn operand(&self, operand: OperandId) -> &OperandDef {
+        &self.operands[operand.0 as usize]
+    }
+
+    /// The field that an operand is, if it is one without a transformer.
+    pub fn operand_field(&self, operand: OperandId) -> Option<FieldId> {
+        match self.operand(operand).kind {
+            OperandDefKind::Field(field) => Some(field),
+            _ => None,
+        }
     }
 
     /// The fields that a condition reads, sorted, each once.
-    pub fn fields(&self, _condition: CondId) -> Vec<FieldId> {
-        unimplemented!()
+    pub fn fields(&self, condition: CondId) -> Vec<FieldId> {
+        let mut fields = Vec::new();
+        let mut seen = vec![false; self.nodes.len()];
+        let mut open = vec![condition];
+        while let Some(condition) = open.pop() {
+            if std::mem::replace(&mut seen[condition.index()], true) {
+                continue;
+            }
+            match self.node(condition).kind {
+                NodeKind::Always => {}
+                NodeKind::And(operands) | NodeKind::Or(operands) => open.extend(operands),
+                NodeKind::Check(check) => {
+                    let check = self.check(check);
+                    self.operand_fields(check.left, &mut fields);
+                    if let RightDef::Operand(right) = check.right {
+                        self.operand_fields(right, &mut fields);
+                    }
+                }
+            }
+        }
+        fields.sort_unstable();
+        fields.dedup();
+        fields
+    }
+
+    /// Adds the fields that an operand reads.
+    fn operand_fields(&self, operand: OperandId, fields: &mut Vec<FieldId>) {
+        match &self.operand(operand).kind {
+            OperandDefKind::Field(field) => fields.push(*field),
+            OperandDefKind::Constant(_) => {}
+            OperandDefKind::List(operands)
+            | OperandDefKind::Call {
+                arguments: operands,
+                ..
+            } => {
+                for &operand in operands {
+                    self.operand_fields(operand, fields);
+                }
+            }
+        }
+    }
+}
+
+impl CondId {
+    /// The condition that always holds; every pool has it.
+    pub(crate) const ALWAYS: Self = Self(0);
+    /// The condition that never holds.
+    pub(crate) const NEVER: Self = Self(1);
+
+    pub(crate) fn new(index: usize) -> Self {
+        let index = u32::try_from(index).ok().filter(|index| *index < 1 << 31);
+        Self(index.expect("a pool has less than two thousand million nodes") << 1)
+    }
+
+    pub(crate) fn index(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    /// Whether it is the opposite of its node.
+    pub(crate) fn negated(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+impl std::ops::Not for CondId {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self(self.0 ^ 1)
+    }
+}
+
+impl Constant {
+    /// The text, pattern or bytes, if it is any.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The number that it is; 0 for what is none.
+    pub(crate) fn number(&self) -> Number {
+        match *self {
+            Self::I64(number) => Number::Integer(number.into()),
+            Self::U64(number) => Number::Integer(number.into()),
+            Self::F64(bits) => Number::Float(f64::from_bits(bits)),
+            Self::Bool(bool) => Number::Integer(bool.into()),
+            Self::Bytes(_) | Self::Ip(_) | Self::Net(_) => Number::Integer(0),
+        }
     }
 }

@@ -39,15 +39,22 @@ pub enum CompileErrorKind {
     Constant {
         /// As it is written.
         constant: String,
-        /// What it should have been.
+        /// What is wrong with it.
         reason: String,
     },
-    /// The transformer does not exist for this argument, or not for so many.
-    Transformer {
+    /// The constant can never be a value of the field: `evt.type = opennat`.
+    ImpossibleConstant {
+        /// As it is written.
+        constant: String,
+        /// Why not, in the words of the catalogue.
+        reason: String,
+    },
+    /// The transformer does not take these arguments.
+    Arguments {
         /// The transformer.
         transformer: Transformer,
-        /// What is wrong.
-        reason: String,
+        /// What it takes.
+        expected: &'static str,
     },
     /// `toupper(…)[x]`: only `getopt` takes brackets.
     SelectorNotSupported(Transformer),
@@ -68,10 +75,120 @@ pub enum CompileErrorKind {
     ListMismatch,
     /// A macro that was not expanded.
     Macro(String),
-    /// A list where one value is needed, or another operand that has no meaning here.
-    Misplaced(&'static str),
-    /// A place that the parser did not understand.
+    /// A place that the parser did not understand, or an expression that no text can give.
     Hole,
+}
+
+impl CompileErrorKind {
+    /// Whether what the condition speaks of does not exist in this engine, in contrast to being
+    /// used wrongly. Rules may ask to be skipped then.
+    pub fn is_unknown(&self) -> bool {
+        matches!(
+            self,
+            Self::Field {
+                error: FieldError::Unknown { .. },
+                ..
+            } | Self::ImpossibleConstant { .. }
+        )
+    }
+}
+
+impl fmt::Display for CompileErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { field, error } => match error {
+                FieldError::Unknown { suggestion: None } => write!(f, "unknown field '{field}'"),
+                FieldError::Unknown {
+                    suggestion: Some(suggestion),
+                } => {
+                    write!(f, "unknown field '{field}', did you mean '{suggestion}'?")
+                }
+                FieldError::ArgumentRequired => {
+                    write!(f, "field '{field}' needs an argument in brackets")
+                }
+                FieldError::ArgumentNotAllowed => write!(f, "field '{field}' takes no argument"),
+                FieldError::InvalidArgument(expected) => {
+                    write!(f, "invalid argument of field '{field}': {expected}")
+                }
+            },
+            Self::Operator {
+                operator,
+                list: true,
+                ..
+            } => write!(
+                f,
+                "operator '{operator}' does not work on lists; 'exists', 'in' and 'intersects' do"
+            ),
+            Self::Operator {
+                operator,
+                ty,
+                list: false,
+            } => {
+                write!(
+                    f,
+                    "operator '{operator}' does not work on {}",
+                    describe(*ty)
+                )
+            }
+            Self::Constant { constant, reason } | Self::ImpossibleConstant { constant, reason } => {
+                write!(f, "invalid value '{constant}': {reason}")
+            }
+            Self::Arguments {
+                transformer,
+                expected,
+            } => {
+                write!(f, "transformer '{transformer}' takes {expected}")
+            }
+            Self::SelectorNotSupported(transformer) => {
+                write!(
+                    f,
+                    "transformer '{transformer}' does not support field arguments"
+                )
+            }
+            Self::FieldNotTransformable(field) => {
+                write!(f, "field '{field}' does not support transformers")
+            }
+            Self::FieldNotComparable(field) => {
+                write!(f, "field '{field}' can only be compared with constants")
+            }
+            Self::OperatorTakesConstants(operator) => {
+                write!(f, "operator '{operator}' only compares with constants")
+            }
+            Self::TypeMismatch { left, right } => write!(
+                f,
+                "the left-hand side is {} but the right-hand side is {}",
+                describe(*left),
+                describe(*right)
+            ),
+            Self::ListMismatch => f.write_str("a list can only be compared with a list"),
+            Self::Macro(name) => write!(f, "Undefined macro '{name}' used in filter."),
+            Self::Hole => f.write_str("incomplete condition"),
+        }
+    }
+}
+
+/// A type in words.
+pub(super) fn describe(ty: ValueType) -> &'static str {
+    match ty {
+        ValueType::String => "a text",
+        ValueType::Path => "a path",
+        ValueType::Buffer => "a buffer",
+        ValueType::Int(8) => "a signed 8-bit number",
+        ValueType::Int(16) => "a signed 16-bit number",
+        ValueType::Int(32) => "a signed 32-bit number",
+        ValueType::Int(_) => "a signed 64-bit number",
+        ValueType::Uint(8) => "an unsigned 8-bit number",
+        ValueType::Uint(16) => "an unsigned 16-bit number",
+        ValueType::Uint(32) => "an unsigned 32-bit number",
+        ValueType::Uint(_) => "an unsigned 64-bit number",
+        ValueType::Double => "a floating-point number",
+        ValueType::Bool => "true or false",
+        ValueType::RelTime => "a duration in nanoseconds",
+        ValueType::AbsTime => "a time in nanoseconds",
+        ValueType::Port => "a port",
+        ValueType::IpAddr => "an IP address",
+        ValueType::IpNet => "a network",
+    }
 }
 
 /// Something that compiles but may not be meant.
@@ -94,8 +211,10 @@ pub enum WarningKind {
     RegexIsSimple {
         /// The regular expression.
         pattern: String,
-        /// The operators that would do.
-        instead: Operator,
+        /// The operator that would do.
+        operator: Operator,
+        /// What it would be given.
+        value: String,
     },
     /// A word stands where a list should and was taken as a list of that one word.
     UnknownList(String),
@@ -108,15 +227,41 @@ pub enum WarningKind {
     },
 }
 
-impl fmt::Display for CompileErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
 impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        match self {
+            Self::ConstantLooksLikeField(name) => write!(
+                f,
+                "'{name}' is compared as a text although it is the name of a field; write \
+                 'val({name})' to compare with the field"
+            ),
+            Self::ConstantLooksLikeTransformer(text) => write!(
+                f,
+                "'{text}' is compared as a text although it looks like a transformer; remove the \
+                 quotes to apply it"
+            ),
+            Self::RegexIsSimple {
+                pattern,
+                operator,
+                value,
+            } => write!(
+                f,
+                "the regular expression '{pattern}' can be replaced by the cheaper \
+                 '{operator} {value}'"
+            ),
+            Self::UnknownList(name) => {
+                write!(
+                    f,
+                    "there is no list '{name}'; it is taken as a list of that one value"
+                )
+            }
+            Self::NegativeUnsigned { constant, value } => {
+                write!(
+                    f,
+                    "the field is never negative; '{constant}' is compared as {value}"
+                )
+            }
+        }
     }
 }
 

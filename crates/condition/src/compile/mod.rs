@@ -1,16 +1,44 @@
 //! From tree to program: names are resolved, types checked, constants read, equal parts shared.
 
+mod check;
+mod constant;
 mod error;
+mod nodes;
+mod operand;
+mod types;
+mod warn;
+
+use std::hash::Hash;
+
+use hashbrown::HashMap;
 
 pub use error::{CompileError, CompileErrorKind, Warning, WarningKind};
 
-use crate::ast::{Expr, Operand};
-use crate::context::Catalog;
-use crate::pool::{CondId, OperandId, Pool};
+use crate::ast::{Expr, ExprKind, Operand, Operator, Quantifier};
+use crate::context::{Catalog, Shape};
+use crate::matching::matcher::Matcher;
+use crate::pool::{
+    CheckDef, CheckId, CondId, Constant, OperandDef, OperandDefKind, OperandId, Pool, RightDef,
+};
+use crate::span::Span;
+use crate::test::{Fold, Test, TextIndex};
+use crate::value::ValueType;
+use nodes::Nodes;
+use operand::Resolved;
+
+type Ids<T> = HashMap<T, u32, foldhash::fast::FixedState>;
 
 /// Collects the conditions of a ruleset.
 #[derive(Default)]
-pub struct PoolBuilder {}
+pub struct PoolBuilder {
+    operands: Vec<OperandDef>,
+    operand_ids: Ids<OperandDef>,
+    operand_costs: Vec<u32>,
+    checks: Vec<CheckDef>,
+    check_ids: Ids<CheckDef>,
+    tests: Vec<Test>,
+    nodes: Nodes,
+}
 
 /// A condition in a pool.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +47,23 @@ pub struct Compiled {
     pub condition: CondId,
     /// What may not be meant.
     pub warnings: Vec<Warning>,
+}
+
+/// The names that a condition may use, and what was found out about it.
+struct Compilation<'c> {
+    catalog: &'c mut dyn Catalog,
+    errors: Vec<CompileError>,
+    warnings: Vec<Warning>,
+}
+
+impl Compilation<'_> {
+    fn error(&mut self, span: Span, kind: CompileErrorKind) {
+        self.errors.push(CompileError { span, kind });
+    }
+
+    fn warning(&mut self, span: Span, kind: WarningKind) {
+        self.warnings.push(Warning { span, kind });
+    }
 }
 
 impl PoolBuilder {
@@ -34,10 +79,26 @@ impl PoolBuilder {
     /// All mistakes, in the order of the text. What was compiled before stays as it is.
     pub fn add(
         &mut self,
-        _expr: &Expr,
-        _catalog: &mut dyn Catalog,
+        expr: &Expr,
+        catalog: &mut dyn Catalog,
     ) -> Result<Compiled, Vec<CompileError>> {
-        unimplemented!()
+        let mut compilation = Compilation {
+            catalog,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let condition = self.condition(expr, &mut compilation);
+        let Compilation {
+            errors, warnings, ..
+        } = compilation;
+        if errors.is_empty() {
+            Ok(Compiled {
+                condition,
+                warnings,
+            })
+        } else {
+            Err(errors)
+        }
     }
 
     /// Compiles a field or transformer on its own, for example one in an output text.
@@ -47,14 +108,211 @@ impl PoolBuilder {
     /// All mistakes, in the order of the text.
     pub fn add_operand(
         &mut self,
-        _operand: &Operand,
-        _catalog: &mut dyn Catalog,
+        operand: &Operand,
+        catalog: &mut dyn Catalog,
     ) -> Result<OperandId, Vec<CompileError>> {
-        unimplemented!()
+        let mut compilation = Compilation {
+            catalog,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        };
+        match self.operand(operand, &mut compilation) {
+            Some(resolved) => Ok(resolved.id),
+            None => Err(compilation.errors),
+        }
     }
 
     /// The pool, ready to be evaluated.
-    pub fn finish(self) -> Pool {
-        unimplemented!()
+    pub fn finish(mut self) -> Pool {
+        let indexes = self.share_look_ups();
+        Pool {
+            operands: self.operands,
+            checks: self.checks,
+            tests: self.tests,
+            nodes: self.nodes.nodes,
+            children: self.nodes.children,
+            indexes,
+        }
     }
+
+    fn condition(&mut self, expr: &Expr, compilation: &mut Compilation<'_>) -> CondId {
+        match &expr.kind {
+            ExprKind::And(operands) => {
+                let operands = self.conditions(operands, compilation);
+                self.nodes.and(operands)
+            }
+            ExprKind::Or(operands) => {
+                let operands = self.conditions(operands, compilation);
+                self.nodes.or(operands)
+            }
+            ExprKind::Not(operand) => !self.condition(operand, compilation),
+            ExprKind::Check(check) => self.check(check, compilation),
+            ExprKind::Macro(name) => {
+                compilation.error(expr.span, CompileErrorKind::Macro(name.clone()));
+                CondId::NEVER
+            }
+            ExprKind::Hole => {
+                compilation.error(expr.span, CompileErrorKind::Hole);
+                CondId::NEVER
+            }
+        }
+    }
+
+    fn conditions(&mut self, operands: &[Expr], compilation: &mut Compilation<'_>) -> Vec<CondId> {
+        operands
+            .iter()
+            .map(|operand| self.condition(operand, compilation))
+            .collect()
+    }
+
+    fn define(&mut self, kind: OperandDefKind, ty: ValueType, shape: Shape) -> Resolved {
+        let cost = match &kind {
+            OperandDefKind::Field(_) | OperandDefKind::Constant(_) => 1,
+            OperandDefKind::List(operands)
+            | OperandDefKind::Call {
+                arguments: operands,
+                ..
+            } => {
+                operands
+                    .iter()
+                    .map(|id| self.operand_costs[id.0 as usize])
+                    .sum::<u32>()
+                    + 10
+            }
+        };
+        let def = OperandDef { kind, ty, shape };
+        let id = intern(def, &mut self.operand_ids, &mut self.operands);
+        if id as usize == self.operand_costs.len() {
+            self.operand_costs.push(cost);
+        }
+        Resolved {
+            id: OperandId(id),
+            ty,
+            shape,
+            field: None,
+        }
+    }
+
+    fn operand_def(&self, operand: OperandId) -> &OperandDef {
+        &self.operands[operand.0 as usize]
+    }
+
+    fn set_field_cost(&mut self, operand: OperandId, cost: u32) {
+        self.operand_costs[operand.0 as usize] = cost;
+    }
+
+    /// The condition that a check is. Fails when a regular expression is wrong.
+    fn intern_check(&mut self, def: CheckDef) -> Result<CondId, String> {
+        let operand = &self.operands[def.left.0 as usize];
+        let id = match self.check_ids.get(&def) {
+            Some(&id) => id,
+            None => {
+                let test = test(&def, operand)?;
+                self.tests.push(test);
+                intern(def.clone(), &mut self.check_ids, &mut self.checks)
+            }
+        };
+        let operand_cost = |id: OperandId| self.operand_costs[id.0 as usize];
+        let test_cost = match &self.tests[id as usize] {
+            Test::Exists | Test::Indexed { .. } => 1,
+            Test::Each(_, matcher) => matcher.cost(),
+            Test::Quantified(_, _, matchers) => matchers
+                .iter()
+                .map(Matcher::cost)
+                .fold(0, u32::saturating_add),
+            Test::Compare(_, _, right) => operand_cost(*right).saturating_add(20),
+        };
+        let several = if operand.shape == Shape::Scalar {
+            0
+        } else {
+            20
+        };
+        let cost = operand_cost(def.left)
+            .saturating_add(test_cost)
+            .saturating_add(several);
+        Ok(self.nodes.check(CheckId(id), cost))
+    }
+
+    /// Lets checks for equality with texts share one look-up for each operand.
+    fn share_look_ups(&mut self) -> Vec<TextIndex> {
+        let mut checks_on: Vec<Vec<usize>> = vec![Vec::new(); self.operands.len()];
+        for (id, check) in self.checks.iter().enumerate() {
+            if equal_to_texts(check).is_some() {
+                checks_on[check.left.0 as usize].push(id);
+            }
+        }
+        let mut indexes = Vec::new();
+        for (operand, checks) in checks_on.iter().enumerate() {
+            // One check alone has nothing to share.
+            if checks.len() < 2 {
+                continue;
+            }
+            let id = |id: usize| u32::try_from(id).expect("a pool has less than 4 G checks");
+            for (slot, &check) in checks.iter().enumerate() {
+                if let Test::Each(fold, _) | Test::Quantified(_, fold, _) = self.tests[check] {
+                    let index = id(indexes.len());
+                    self.tests[check] = Test::Indexed {
+                        fold,
+                        index,
+                        slot: id(slot),
+                    };
+                }
+            }
+            let sets = checks.iter().map(|&check| {
+                equal_to_texts(&self.checks[check]).expect("only such checks were collected")
+            });
+            indexes.push(TextIndex::new(OperandId(id(operand)), sets));
+        }
+        indexes
+    }
+}
+
+fn intern<T: Clone + Eq + Hash>(value: T, ids: &mut Ids<T>, values: &mut Vec<T>) -> u32 {
+    let next = u32::try_from(values.len()).expect("a pool has less than 4 G parts");
+    let id = *ids.entry(value.clone()).or_insert(next);
+    if id == next {
+        values.push(value);
+    }
+    id
+}
+
+/// The texts that a check asks to be equal to, if that is all it asks.
+fn equal_to_texts(check: &CheckDef) -> Option<Vec<&[u8]>> {
+    let constants = match (check.operator, &check.right) {
+        (Operator::Eq | Operator::Ne, RightDef::Constant(constant)) => {
+            std::slice::from_ref(constant)
+        }
+        (Operator::In | Operator::Intersects, RightDef::Constants(constants))
+        | (Operator::Ne, RightDef::Quantified(Quantifier::AllOf, constants)) => constants,
+        _ => return None,
+    };
+    constants.iter().map(Constant::bytes).collect()
+}
+
+/// How a check is evaluated as long as nothing is shared.
+fn test(check: &CheckDef, left: &OperandDef) -> Result<Test, String> {
+    let fold = match check.operator {
+        Operator::Ne => Fold::None,
+        Operator::In if left.shape == Shape::List => Fold::All,
+        _ => Fold::Some,
+    };
+    Ok(match &check.right {
+        RightDef::Nothing => Test::Exists,
+        RightDef::Constant(constant) => Test::Each(fold, Matcher::new(check.operator, constant)?),
+        RightDef::Constants(constants) => {
+            Test::Each(fold, Matcher::set(check.operator, left.ty, constants))
+        }
+        // `!= allof` asks that no value is in the set.
+        RightDef::Quantified(Quantifier::AllOf, constants) if check.operator == Operator::Ne => {
+            Test::Each(fold, Matcher::set(check.operator, left.ty, constants))
+        }
+        RightDef::Quantified(quantifier, constants) => {
+            let matchers: Result<Box<_>, _> = constants
+                .iter()
+                .map(|constant| Matcher::new(check.operator, constant))
+                .collect();
+            Test::Quantified(*quantifier, fold, matchers?)
+        }
+        RightDef::Operand(right) => Test::Compare(fold, check.operator, *right),
+    })
 }

@@ -1,5 +1,8 @@
 //! Finds the data that several test files read.
 
+#[expect(dead_code, reason = "not every test file uses all of it")]
+pub(crate) mod mock;
+
 use std::path::PathBuf;
 
 use serde_json::Value;
