@@ -1,0 +1,150 @@
+//! Alerts over gRPC: a stream that we open.
+//!
+//! The stream goes both ways. Engines of old hand out what has piled up each time the client sends
+//! an (empty) request, so one is sent whenever the stream has been silent for the polling interval;
+//! others push, and ignore the requests. Alerts raised before the call are of no use here; the
+//! engine is asked to keep them for others, which those that cannot ignore.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outputs_api::outputs::Request;
+use outputs_api::{BACKLOG_HEADER, BACKLOG_SKIP};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Status, Streaming};
+use tonic_prost::ProstCodec;
+
+use super::{Ear, Error, Hearer};
+
+/// The part of an alert that is looked at. The other fields of the message are skipped unread, which
+/// leaves more of the machine to the engine that is measured.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Head {
+    #[prost(string, tag = "4")]
+    rule: String,
+    #[prost(string, tag = "9")]
+    source: String,
+}
+
+const SUB: PathAndQuery = PathAndQuery::from_static("/falco.outputs.service/sub");
+
+/// How long an engine may take to answer the call.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn over_socket(
+    path: &Path,
+    polling_interval: Duration,
+    hearer: Arc<dyn Hearer>,
+) -> Result<Ear, Error> {
+    let address = format!("unix://{}", path.display());
+    let endpoint =
+        Endpoint::from_shared(address.clone()).map_err(|error| unreachable(&address, &error))?;
+    start(endpoint, address, polling_interval, hearer)
+}
+
+pub(super) fn over_tcp(
+    host: &str,
+    port: u16,
+    tls: ClientTlsConfig,
+    polling_interval: Duration,
+    hearer: Arc<dyn Hearer>,
+) -> Result<Ear, Error> {
+    let address = format!("https://{host}:{port}");
+    let endpoint = Endpoint::from_shared(address.clone())
+        .and_then(|endpoint| endpoint.tls_config(tls))
+        .map_err(|error| unreachable(&address, &error))?;
+    start(endpoint, address, polling_interval, hearer)
+}
+
+fn start(
+    endpoint: Endpoint,
+    address: String,
+    polling_interval: Duration,
+    hearer: Arc<dyn Hearer>,
+) -> Result<Ear, Error> {
+    Ear::start(true, async move {
+        let channel = endpoint
+            .connect_timeout(PATIENCE)
+            .connect()
+            .await
+            .map_err(|error| unreachable(&address, &error))?;
+        // Room for one: a request that is still waiting to be sent makes another one needless.
+        let (requests, sent) = mpsc::channel(1);
+        requests
+            .try_send(Request {})
+            .expect("there is room for one");
+        let call = subscribe(channel, ReceiverStream::new(sent));
+        let alerts = tokio::time::timeout(PATIENCE, call)
+            .await
+            .map_err(|error| unreachable(&address, &error))?
+            .map_err(|status| unreachable(&address, &status))?;
+        Ok((address, listen(alerts, requests, polling_interval, hearer)))
+    })
+}
+
+async fn subscribe(
+    channel: Channel,
+    requests: ReceiverStream<Request>,
+) -> Result<Streaming<Head>, Status> {
+    let mut client = Grpc::new(channel);
+    client
+        .ready()
+        .await
+        .map_err(|error| Status::unavailable(reasons(&error)))?;
+    let mut request = tonic::Request::new(requests);
+    request
+        .metadata_mut()
+        .insert(BACKLOG_HEADER, MetadataValue::from_static(BACKLOG_SKIP));
+    let codec = ProstCodec::<Request, Head>::default();
+    Ok(client.streaming(request, SUB, codec).await?.into_inner())
+}
+
+/// Hears alerts until the stream ends, and says why it did.
+async fn listen(
+    mut alerts: Streaming<Head>,
+    requests: mpsc::Sender<Request>,
+    polling_interval: Duration,
+    hearer: Arc<dyn Hearer>,
+) -> String {
+    // Zero would ask without pause.
+    let interval = polling_interval.max(Duration::from_millis(1));
+    loop {
+        match tokio::time::timeout(interval, alerts.next()).await {
+            Ok(Some(Ok(alert))) => hearer.alert(&alert.rule, &alert.source),
+            Ok(Some(Err(status))) => return format!("the engine broke off the stream: {status}"),
+            Ok(None) => return "the engine ended the stream".to_owned(),
+            Err(_silent) => {
+                // Fails only when a request is waiting to be sent already.
+                let _ = requests.try_send(Request {});
+            }
+        }
+    }
+}
+
+fn unreachable(address: &str, error: &dyn std::error::Error) -> Error {
+    Error::Unreachable {
+        address: address.to_owned(),
+        reason: reasons(error),
+    }
+}
+
+/// An error and what caused it: the outermost of tonic's says only "transport error".
+fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let inner = error.to_string();
+        if !text.contains(&inner) {
+            text = format!("{text}: {inner}");
+        }
+        cause = error.source();
+    }
+    text
+}

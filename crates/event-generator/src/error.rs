@@ -1,0 +1,71 @@
+//! What ends the program early.
+
+use std::time::Duration;
+
+/// What ends the program early. Each says what to do where there is something to do.
+#[derive(thiserror::Error, Debug)]
+pub enum Error {
+    /// The argument is no regular expression.
+    #[error("bad regular expression '{pattern}': {reason}")]
+    BadPattern {
+        /// The argument.
+        pattern: String,
+        /// What is wrong, on one line.
+        reason: String,
+    },
+    /// No action has such a name.
+    #[error("no events matching '{0}'")]
+    NoMatch(String),
+    /// Some have, but all of those run with `--all` only.
+    #[error("none of the selected actions is enabled; add --all")]
+    NoneEnabled,
+    /// The same, for `list`.
+    #[error("no enabled events matching '{0}'; add --all")]
+    NoneEnabledMatching(String),
+    /// Nothing that was selected can be done on this machine.
+    #[error("none of the selected actions can be done here")]
+    NothingToDo,
+    /// Flags that contradict each other.
+    #[error("{0}")]
+    Flags(String),
+    /// The channel alerts come through.
+    #[error(transparent)]
+    Alerts(#[from] crate::alerts::Error),
+    /// The process that is watched.
+    #[error(transparent)]
+    Process(#[from] crate::bench::ProcessError),
+    /// No alert came for actions that were done to try.
+    #[error(
+        "no alert came within {within:?} for {tried} actions done to try: is an engine running, are \
+         their rules loaded, and does it send alerts as JSON to {address}? (json_output: true, \
+         http_output.enabled: true, http_output.url)"
+    )]
+    NoAlert {
+        /// How long was waited.
+        within: Duration,
+        /// How many actions were done.
+        tried: usize,
+        /// Where alerts were expected.
+        address: String,
+    },
+    /// Alerts came, and can come no more.
+    #[error("alerts can no longer be heard: {0}")]
+    Deaf(String),
+    /// A file or a system call.
+    #[error("{step}: {source}")]
+    Io {
+        /// What was tried.
+        step: String,
+        /// What came of it.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(step: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io {
+            step: step.into(),
+            source,
+        }
+    }
+}
