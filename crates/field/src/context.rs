@@ -83,6 +83,10 @@ impl<'a> EventContext<'a> {
     pub(crate) fn spec(&self, field: FieldId) -> Option<&'a Spec> {
         self.fields.spec(field)
     }
+
+    pub(crate) fn view_and_scratch(&mut self) -> (&View<'a>, &mut Vec<u8>) {
+        (&self.view, self.list)
+    }
 }
 
 impl Context for EventContext<'_> {

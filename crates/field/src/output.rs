@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use condition::{Context, FieldId, Shape, Value, ValueType};
 
 use crate::context::EventContext;
+use crate::extract::params;
 use crate::table::{EventKey, FieldFlags, FieldInfo, GenericKey, Key, ProcessKey};
 
 /// Stands for a value that is absent.
@@ -48,34 +49,49 @@ impl Style {
     };
 }
 
+/// What outputs show of a field.
+enum Shown {
+    /// Its value.
+    Value,
+    /// Data that was read or written, in the form that the configuration asks for.
+    Data,
+    /// The process itself, where conditions mean any ancestor.
+    OwnPid,
+    /// All values, separated by blanks.
+    Joined,
+    /// All values, as a list.
+    List,
+}
+
 impl EventContext<'_> {
     /// Appends the text of a field, or [`ABSENT`]. Returns whether the field has a value.
     pub fn write_text(&mut self, field: FieldId, out: &mut String) -> bool {
-        let present = self.write_value(field, out);
+        let present = self.write_present(field, out);
         if !present {
             out.push_str(ABSENT);
         }
         present
     }
 
-    fn write_value(&mut self, field: FieldId, out: &mut String) -> bool {
-        let Some((info, shape, style)) = self.shown(field) else {
+    fn write_present(&mut self, field: FieldId, out: &mut String) -> bool {
+        let Some((_, shown, style)) = self.shown(field) else {
             return false;
         };
-        match shape {
-            Shape::Scalar => match self.value(field) {
+        match shown {
+            Shown::Value => match self.value(field) {
                 Some(value) => {
                     write_value(value, style, out);
                     true
                 }
                 None => false,
             },
-            Shape::Any if is_apid(info) => self.own_pid().is_some_and(|pid| {
+            Shown::Data => self.write_data(out),
+            Shown::OwnPid => self.own_pid().is_some_and(|pid| {
                 write_value(Value::I64(pid), style, out);
                 true
             }),
-            Shape::Any => self.join(field, style, " ", out),
-            Shape::List => {
+            Shown::Joined => self.join(field, style, " ", out),
+            Shown::List => {
                 let mark = out.len();
                 out.push('(');
                 let present = self.join(field, style, ",", out);
@@ -102,27 +118,33 @@ impl EventContext<'_> {
 
     /// The typed value of a field.
     pub fn output_value(&mut self, field: FieldId) -> OutputValue {
-        let Some((info, shape, style)) = self.shown(field) else {
+        let Some((info, shown, style)) = self.shown(field) else {
             return OutputValue::Null;
         };
         if let Some(moment) = self.moment(info) {
             return OutputValue::U64(moment);
         }
-        match shape {
-            Shape::Scalar => self
+        let text = |present, text| {
+            if present {
+                OutputValue::String(text)
+            } else {
+                OutputValue::Null
+            }
+        };
+        match shown {
+            Shown::Value => self
                 .value(field)
                 .map_or(OutputValue::Null, |value| typed(value, style)),
-            Shape::Any if is_apid(info) => {
-                self.own_pid().map_or(OutputValue::Null, OutputValue::I64)
+            Shown::Data => {
+                let mut data = String::new();
+                text(self.write_data(&mut data), data)
             }
-            Shape::Any => {
-                let mut text = String::new();
-                match self.join(field, style, " ", &mut text) {
-                    true => OutputValue::String(text),
-                    false => OutputValue::Null,
-                }
+            Shown::OwnPid => self.own_pid().map_or(OutputValue::Null, OutputValue::I64),
+            Shown::Joined => {
+                let mut joined = String::new();
+                text(self.join(field, style, " ", &mut joined), joined)
             }
-            Shape::List => {
+            Shown::List => {
                 let mut values = Vec::new();
                 let present = self.each(field, &mut |value| {
                     values.push(typed(value, style));
@@ -137,23 +159,39 @@ impl EventContext<'_> {
         }
     }
 
-    /// How a field is shown; none for one that outputs have no value for.
-    fn shown(&self, field: FieldId) -> Option<(Option<&'static FieldInfo>, Shape, Style)> {
+    /// What is shown of a field, and how; nothing of one that outputs have no value for.
+    fn shown(&self, field: FieldId) -> Option<(Option<&'static FieldInfo>, Shown, Style)> {
         let spec = self.spec(field)?;
         if spec.flags.contains(FieldFlags::FILTER_ONLY) {
             return None;
         }
+        let info = self.fields().info(field);
+        let shown = match (info.map(|info| info.key), spec.desc.shape) {
+            (Some(Key::Event(EventKey::Buffer)), _) => Shown::Data,
+            (_, Shape::Scalar) => Shown::Value,
+            (Some(Key::Process(ProcessKey::Apid)), Shape::Any) => Shown::OwnPid,
+            (_, Shape::Any) => Shown::Joined,
+            (_, Shape::List) => Shown::List,
+        };
         let style = Style {
             ty: spec.desc.ty,
             flags: spec.flags,
             dots: true,
         };
-        Some((self.fields().info(field), spec.desc.shape, style))
+        Some((info, shown, style))
     }
 
     fn own_pid(&self) -> Option<i64> {
         let now = self.occurrence();
         now.state.thread(now.subject.tid).map(|thread| thread.pid)
+    }
+
+    fn write_data(&mut self, out: &mut String) -> bool {
+        let (view, scratch) = self.view_and_scratch();
+        scratch.clear();
+        let present = params::write_buffer(view, scratch);
+        push_lossy(scratch, out);
+        present
     }
 
     /// Times are whole nanoseconds in JSON, whatever their text leaves out.
@@ -174,11 +212,6 @@ impl EventContext<'_> {
             _ => None,
         }
     }
-}
-
-/// Outputs show the process itself where conditions mean any ancestor.
-fn is_apid(info: Option<&FieldInfo>) -> bool {
-    info.is_some_and(|info| info.key == Key::Process(ProcessKey::Apid))
 }
 
 /// Appends the text of a value.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use condition::Value;
 use container::ContainerId;
+use event::render::BufferFormat;
 use event::{EventFlags, EventView, Origin};
 use jiff::tz::TimeZone;
 use state::{Descriptor, State, Subject, Thread};
@@ -22,6 +23,8 @@ pub struct Surroundings {
     pub hostname: Box<str>,
     /// What local times are local to.
     pub zone: TimeZone,
+    /// How data that was read or written is shown.
+    pub buffers: BufferFormat,
     /// What is known about containers beyond their ids, if anything is.
     pub containers: Option<Arc<dyn ContainerMetadata>>,
 }
@@ -34,6 +37,7 @@ impl Surroundings {
             plugin: None,
             hostname: hostname.into(),
             zone: TimeZone::UTC,
+            buffers: BufferFormat::Printable,
             containers: None,
         }
     }

@@ -1,6 +1,8 @@
 //! What calls that open a file ask for.
 
-use event::EventInfo;
+use std::sync::LazyLock;
+
+use event::{EventInfo, EventType, events};
 
 use crate::view::View;
 
@@ -14,31 +16,59 @@ const F_CREATED: u64 = 1 << 14;
 
 const ANY_EXECUTE: u64 = 0o111;
 
-fn opens(info: &EventInfo) -> bool {
-    matches!(
-        info.name,
-        "open" | "openat" | "openat2" | "open_by_handle_at"
-    )
+/// Where a call that opens has its parameters.
+#[derive(Clone, Copy)]
+struct Opening {
+    flags: Option<usize>,
+    mode: Option<usize>,
+    path: Option<usize>,
+    /// It has no flags because it always makes the file anew.
+    is_creat: bool,
 }
 
-fn param(view: &View<'_>, name: &str) -> Option<u64> {
-    view.event.u64(view.event.info().param(name)?.0)
+impl Opening {
+    fn of(info: &EventInfo) -> Option<Self> {
+        let param = |name| info.param(name).map(|(index, _)| index);
+        let path = match info.name {
+            "open" | "openat" | "openat2" | "creat" => "name",
+            "open_by_handle_at" => "path",
+            _ => return None,
+        };
+        let is_creat = info.name == "creat";
+        Some(Self {
+            flags: param("flags"),
+            mode: param("mode"),
+            path: param(path),
+            is_creat,
+        })
+    }
+}
+
+/// By event code, since rules ask this of every event that opens something.
+static OPENINGS: LazyLock<Vec<Option<Opening>>> =
+    LazyLock::new(|| events().iter().map(Opening::of).collect());
+
+fn opening(event_type: EventType) -> Option<Opening> {
+    *OPENINGS.get(usize::from(event_type.0))?
 }
 
 /// The open flags; none on events that do not open anything.
 pub(crate) fn flags(view: &View<'_>) -> u64 {
-    if opens(view.event.info()) {
-        param(view, "flags").unwrap_or(0)
-    } else {
-        0
-    }
+    let flags = opening(view.event.event_type()).and_then(|opening| opening.flags);
+    flags.and_then(|index| view.event.u64(index)).unwrap_or(0)
 }
 
 /// Whether a file is to be made that someone may execute.
 pub(crate) fn makes_executable(view: &View<'_>) -> bool {
-    let name = view.event.info().name;
-    let makes = name == "creat" || flags(view) & (O_CREAT | O_TMPFILE) != 0;
-    makes && param(view, "mode").is_some_and(|mode| mode & ANY_EXECUTE != 0)
+    let Some(opening) = opening(view.event.event_type()) else {
+        return false;
+    };
+    let makes = opening.is_creat || flags(view) & (O_CREAT | O_TMPFILE) != 0;
+    let mode = opening
+        .mode
+        .and_then(|index| view.event.u64(index))
+        .unwrap_or(0);
+    makes && mode & ANY_EXECUTE != 0
 }
 
 /// Whether the call made the file, so far as the kernel side saw it.
@@ -50,11 +80,5 @@ pub(crate) fn creates(view: &View<'_>) -> bool {
 
 /// The parameter with the path of the file that a call opens or should have opened.
 pub(crate) fn path(view: &View<'_>) -> Option<usize> {
-    let info = view.event.info();
-    let name = match info.name {
-        "open" | "openat" | "openat2" | "creat" => "name",
-        "open_by_handle_at" => "path",
-        _ => return None,
-    };
-    info.param(name).map(|(index, _)| index)
+    opening(view.event.event_type())?.path
 }

@@ -1,12 +1,18 @@
 //! Parameters of events as text and as values.
 
 use condition::{Value, ValueType};
-use event::render::{self, FdType, Resolve};
+use event::render::{self, BufferFormat, FdType, Resolve};
 use event::{ParamDetail, ParamType, ParamValue};
 
 use super::{fd, socket};
 use crate::argument::Argument;
 use crate::view::{Extracted, View};
+
+/// Appends the data that was read or written, in the form that users see; false when there is none.
+pub(crate) fn write_buffer(view: &View<'_>, out: &mut Vec<u8>) -> bool {
+    let data = view.event.info().param("data");
+    data.is_some_and(|(index, _)| render::raw(view.event, index, view, out))
+}
 
 /// Appends `evt.args`.
 pub(crate) fn write_all(view: &View<'_>, out: &mut Vec<u8>) {
@@ -162,5 +168,9 @@ impl Resolve for View<'_> {
     fn utc_offset(&self, seconds: i64) -> i32 {
         let moment = jiff::Timestamp::from_second(seconds).unwrap_or_default();
         self.now.surroundings.zone.to_offset(moment).seconds()
+    }
+
+    fn buffer_format(&self) -> BufferFormat {
+        self.now.surroundings.buffers
     }
 }

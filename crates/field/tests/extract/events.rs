@@ -106,8 +106,8 @@ fn generic_events_are_called_after_their_system_call() {
         ("evt.rawres", None),
         ("evt.failed", None),
         ("evt.category", Some("other")),
-        ("evt.type.is[getppid]", Some("1")),
-        ("evt.type.is[openat]", Some("0")),
+        ("evt.type.is.getppid", Some("1")),
+        ("evt.type.is.openat", Some("0")),
     ]);
     // A writer that did not know the call left only the native number.
     let native = |event: &mut Encoder| {
@@ -223,6 +223,28 @@ fn reads_and_writes() {
     );
     let text = world.text(EventType::SYSCALL_READ_X, read(-9, b""), "evt.buflen");
     assert_eq!(text, None, "a read that failed read nothing");
+}
+
+#[test]
+fn data_is_shown_as_configured() {
+    let mut world = World::new();
+    world.surroundings.buffers = event::render::BufferFormat::Base64;
+    let text = world.text(
+        EventType::SYSCALL_READ_X,
+        read(4, b"a\0b\xff"),
+        "evt.buffer",
+    );
+    assert_eq!(text.as_deref(), Some("YQBi/w=="));
+    let value = world.typed(
+        EventType::SYSCALL_READ_X,
+        read(4, b"a\0b\xff"),
+        "evt.buffer",
+    );
+    assert_eq!(value, OutputValue::String("YQBi/w==".to_owned()));
+    assert_eq!(
+        world.typed(EventType::GENERIC_X, |_| {}, "evt.buffer"),
+        OutputValue::Null
+    );
 }
 
 #[test]

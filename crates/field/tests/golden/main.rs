@@ -1,11 +1,7 @@
 //! Captures of several ages, replayed: the fields that the rule of the captures names of every event must be what Falco
 //! 0.44.1 prints for them.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "tests may panic and print"
-)]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod seed;
 
