@@ -118,12 +118,12 @@ fn header(arch: &str) -> String {
             ia32[usize::from(old)] = number;
         }
     }
-    text += &format!("\nstatic const u16 sc_of_native[512] = {{{codes}}};\n");
+    text += &format!("\nTABLE u16 sc_of_native[512] = {{{codes}}};\n");
     if arch == "x86_64" {
         let numbers: Vec<String> = ia32.iter().map(u16::to_string).collect();
         let numbers = numbers.join(", ");
         text += "// 65535: there is no such call on x86-64.\n";
-        text += &format!("static const u16 native_of_ia32[512] = {{{numbers}}};\n");
+        text += &format!("TABLE u16 native_of_ia32[512] = {{{numbers}}};\n");
     }
     text
 }
@@ -132,6 +132,7 @@ fn compile(out: &Path, arch: &str) {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=bpf");
     println!("cargo::rerun-if-env-changed=CLANG");
+    println!("cargo::rerun-if-env-changed=LLVM_STRIP");
     let target = match arch {
         "x86_64" => "x86",
         "aarch64" => "arm64",
@@ -172,4 +173,7 @@ fn compile(out: &Path, arch: &str) {
         panic!("failed to run `{clang}`, which compiles the kernel programs: {err}")
     });
     assert!(status.success(), "clang could not compile bpf/probe.bpf.c");
+    // What is left after this, BTF, is a tenth of it. Without the tool the program is just larger.
+    let strip = env::var("LLVM_STRIP").unwrap_or_else(|_| "llvm-strip".into());
+    let _ = Command::new(strip).arg("-g").arg(&object).status();
 }

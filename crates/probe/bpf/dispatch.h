@@ -59,7 +59,7 @@ enum {
 };
 
 // The native numbers of what `socketcall` multiplexes, by its first argument.
-static const u16 of_socketcall[32] = {
+TABLE u16 of_socketcall[32] = {
     [1] = NR_SOCKET,      [2] = NR_BIND,        [3] = NR_CONNECT,     [4] = NR_LISTEN,
     [5] = NR_ACCEPT,      [6] = NR_GETSOCKNAME, [7] = NR_GETPEERNAME, [8] = NR_SOCKETPAIR,
     [9] = NR_SENDTO,      [10] = NR_RECVFROM,   [11] = NR_SENDTO,     [12] = NR_RECVFROM,

@@ -6,14 +6,14 @@
 // A `struct file *`, or 0 for a descriptor that is not open.
 static __always_inline u64 file_of(u64 task, s32 fd)
 {
-    u64 files = (u64)LOAD(struct task_struct, task, files);
+    u64 files = POINTER(struct task_struct, task, files);
     if (!files)
         return 0;
-    u64 table = (u64)LOAD(struct files_struct, files, fdt);
+    u64 table = POINTER(struct files_struct, files, fdt);
     // Negative descriptors are large ones here.
     if (!table || (u32)fd >= LOAD(struct fdtable, table, max_fds))
         return 0;
-    return load_pointer((u64)LOAD(struct fdtable, table, fd) + (u32)fd * 8ULL);
+    return load_word(POINTER(struct fdtable, table, fd) + (u32)fd * 8ULL);
 }
 
 // The device number as `stat` shows it.
@@ -41,10 +41,10 @@ static __always_inline enum layer layer_of(u64 inode, u64 super)
         return LAYER_NONE;
     // Overlayfs keeps the upper file's dentry right behind the inode, in a structure of its own that
     // BTF does not have where it is a module.
-    u64 upper = load_pointer(inode + bpf_core_type_size(struct inode));
+    u64 upper = load_word(inode + bpf_core_type_size(struct inode));
     if (!upper)
         return LAYER_LOWER;
-    u64 upper_inode = (u64)LOAD(struct dentry, upper, d_inode);
+    u64 upper_inode = POINTER(struct dentry, upper, d_inode);
     return upper_inode && LOAD(struct inode, upper_inode, i_ino) ? LAYER_UPPER : LAYER_LOWER;
 }
 
@@ -60,8 +60,8 @@ struct file_facts {
 // What an event tells of a file that was just opened; zeroes when there is none.
 static __always_inline void facts_of(struct file_facts *facts, u64 file)
 {
-    u64 inode = (u64)LOAD(struct file, file, f_inode);
-    u64 super = (u64)LOAD(struct inode, inode, i_sb);
+    u64 inode = POINTER(struct file, file, f_inode);
+    u64 super = POINTER(struct inode, inode, i_sb);
     facts->ino = LOAD(struct inode, inode, i_ino);
     facts->dev = encode_dev(LOAD(struct super_block, super, s_dev));
     facts->mode = LOAD(struct file, file, f_mode);

@@ -386,9 +386,14 @@ struct inet_sock {
     u16 inet_sport;
 };
 
+struct sockaddr_un {
+    u16 sun_family;
+    char sun_path[108];
+};
+
 struct unix_address {
     int len;
-    char name[1];
+    struct sockaddr_un name[1];
 };
 
 struct unix_sock {

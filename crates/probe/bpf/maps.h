@@ -3,6 +3,10 @@
 // What the programs share with each other and with user space.
 #pragma once
 
+// A constant table. Not `static`: small ones would end up in a section of mergeable constants, which
+// libbpf does not find.
+#define TABLE const
+
 // Settings, mapped into user space, which changes them while the programs run. `Layout` in
 // `src/control.rs` mirrors this structure.
 struct control {
@@ -14,7 +18,7 @@ struct control {
     u32 tracepoints;   // TRACE_* bits
     u32 snaplen;       // how many bytes of data an event carries
     u32 drop_failed;   // whether calls that failed are left out
-    u32 reserved;
+    u32 page_kb_shift; // a page is 1 << this many KB
 };
 
 enum {
@@ -63,6 +67,7 @@ struct call {
 struct cpu {
     struct counters counters;
     struct call call;
+    u64 about;  // the thread that a tracepoint is about
 };
 
 struct {
@@ -93,7 +98,17 @@ struct {
 struct scratch {
     u8 record[2 * RECORD_MAX];
     u8 path[2 * 4096];
+    u64 forgotten;
 };
+
+// Lets a number pass through memory, which makes the verifier forget what it knows of it. In a loop
+// that is what makes one turn look like the next, so that it looks at few turns instead of all the
+// ways through all of them.
+static __always_inline u64 forget(struct scratch *scratch, u64 number)
+{
+    *(volatile u64 *)&scratch->forgotten = number;
+    return *(volatile u64 *)&scratch->forgotten;
+}
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);

@@ -26,21 +26,40 @@ extern void *bpf_rdonly_cast(const void *address, u32 btf_id) __ksym __weak;
         value_;                                                                                    \
     })
 
+// A field that is only some bits wide.
+#define LOAD_BIT(type, address, field)                                                             \
+    (CAN_LOAD ? BPF_CORE_READ_BITFIELD(                                                            \
+                    (type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)),     \
+                    field)                                                                         \
+              : BPF_CORE_READ_BITFIELD_PROBED((type *)(address), field))
+
 // The address of a field.
 #define ADDRESS(type, address, field) \
     ((u64)(address) + bpf_core_field_offset(type, field))
 
-// The pointer stored at an address.
-static __always_inline u64 load_pointer(u64 address)
+// The 8 bytes at an address.
+static __always_inline u64 load_word(u64 address)
 {
-    // Any structure that starts with a pointer to a structure will do.
-    return (u64)LOAD(struct list_head, address, next);
+    // Any structure that starts with such a number will do.
+    return LOAD(struct timespec64, address, tv_sec);
 }
+
+// A field that is a pointer, as a mere number: the verifier would let less be done with a pointer.
+#define POINTER(type, address, field) load_word(ADDRESS(type, address, field))
 
 static __always_inline u64 current_task(void)
 {
     return bpf_get_current_task();
 }
+
+// A number cut to the bits of a mask, with the cut where the verifier can see it: the compiler would
+// leave it out where it knows the range already.
+#define MASK(number, mask)       \
+    ({                           \
+        u64 number_ = (number);  \
+        barrier_var(number_);    \
+        number_ & (mask);        \
+    })
 
 // Whether the thread runs 32-bit code (x86: made this system call as such).
 static __always_inline bool is_compat(u64 task)

@@ -98,8 +98,7 @@ static __always_inline void put_kernel_str(struct record *r, u64 address)
 // Raw bytes of user memory; the caller has limited `len` to less than RECORD_MAX.
 static __always_inline void put_user_bytes(struct record *r, u64 address, u32 len)
 {
-    len &= OFFSET_MASK;
-    if (bpf_probe_read_user(here(r), len, (void *)address))
+    if (bpf_probe_read_user(here(r), MASK(len, OFFSET_MASK), (void *)address))
         len = 0;
     put_done(r, len);
 }
@@ -174,7 +173,10 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
 
 // A filler whose event has a parameter of variable size: the record is put together in scratch
 // memory and copied into the ring at once.
-#define VARIABLE(syscall, event)                                                                   \
+#define VARIABLE(syscall, event) VARIABLE_IF(syscall, event, true)
+
+// The same, for calls of which some are no event; the condition is on `c`.
+#define VARIABLE_IF(syscall, event, condition)                                                     \
     static __always_inline void fill_##syscall(struct record *r, const struct call *c,             \
                                                struct scratch *scratch);                           \
     SEC("tp_btf/sys_exit") int sys_##syscall(void *ctx)                                            \
@@ -182,6 +184,11 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
         struct cpu *cpu = this_cpu();                                                              \
         if (!cpu)                                                                                  \
             return 0;                                                                              \
+        const struct call *c = &cpu->call;                                                         \
+        if (!(condition)) {                                                                        \
+            cpu->counters.events--;                                                                \
+            return 0;                                                                              \
+        }                                                                                          \
         struct scratch *scratch = this_scratch();                                                  \
         if (!scratch) {                                                                            \
             cpu->counters.no_ring++;                                                               \
@@ -189,7 +196,7 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
         }                                                                                          \
         u64 time = wall_clock();                                                                   \
         struct record r = {scratch->record, HEADER_SIZE + 2 * PARAMS_##event, 0};                  \
-        fill_##syscall(&r, &cpu->call, scratch);                                                   \
+        fill_##syscall(&r, c, scratch);                                                             \
         if (r.index != PARAMS_##event)                                                             \
             wrong_number_of_parameters();                                                          \
         send(&r, &cpu->counters, time, bpf_get_current_pid_tgid(), EVENT_##event, PARAMS_##event,  \
@@ -197,4 +204,37 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
         return 0;                                                                                  \
     }                                                                                              \
     static __always_inline void fill_##syscall(struct record *r, const struct call *c,             \
+                                               struct scratch *scratch)
+
+// A program on a tracepoint other than `sys_exit`, with a record of variable size. `task` is the
+// thread that the event is about; it is left out when its process is.
+#define TRACEPOINT(program, tracepoint, bit, event, subject)                                       \
+    static __always_inline void fill_##program(struct record *r, u64 *ctx, u64 task,               \
+                                               struct scratch *scratch);                           \
+    SEC("tp_btf/" tracepoint) int program(u64 *ctx)                                                \
+    {                                                                                              \
+        struct cpu *cpu = this_cpu();                                                              \
+        if (!cpu || !(control.tracepoints & (bit)))                                                \
+            return 0;                                                                              \
+        /* Through memory, the argument becomes a mere number, see POINTER. */                     \
+        *(volatile u64 *)&cpu->about =   (u64)(subject);                                           \
+        u64 task = *(volatile u64 *)&cpu->about;                                                   \
+        if (LOAD(struct task_struct, task, tgid) == control.own_tgid)                              \
+            return 0;                                                                              \
+        cpu->counters.events++;                                                                    \
+        struct scratch *scratch = this_scratch();                                                  \
+        if (!scratch) {                                                                            \
+            cpu->counters.no_ring++;                                                               \
+            return 0;                                                                              \
+        }                                                                                          \
+        u64 time = wall_clock();                                                                   \
+        struct record r = {scratch->record, HEADER_SIZE + 2 * PARAMS_##event, 0};                  \
+        fill_##program(&r, ctx, task, scratch);                                                    \
+        if (r.index != PARAMS_##event)                                                             \
+            wrong_number_of_parameters();                                                          \
+        send(&r, &cpu->counters, time, LOAD(struct task_struct, task, pid), EVENT_##event,         \
+             PARAMS_##event, CATEGORY_OF_##event);                                                 \
+        return 0;                                                                                  \
+    }                                                                                              \
+    static __always_inline void fill_##program(struct record *r, u64 *ctx, u64 task,               \
                                                struct scratch *scratch)

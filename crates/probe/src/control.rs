@@ -23,7 +23,7 @@ pub(crate) struct Layout {
     pub(crate) tracepoints: AtomicU32,
     pub(crate) snaplen: AtomicU32,
     pub(crate) drop_failed: AtomicU32,
-    pub(crate) reserved: AtomicU32,
+    pub(crate) page_kb_shift: AtomicU32,
 }
 
 /// The settings, shared with the kernel.

@@ -21,7 +21,7 @@ use crate::options::Options;
 use crate::reader::Reader;
 use crate::reader::mapping::page_size;
 use crate::reader::ring::Ring;
-use crate::selection::Selection;
+use crate::selection::{self, Selection};
 
 /// The kernel programs, as clang wrote them.
 static OBJECT: &[u8] = {
@@ -34,7 +34,7 @@ static OBJECT: &[u8] = {
 };
 
 /// `sizeof(struct scratch)` of `bpf/maps.h`.
-const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096;
+const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
 
 /// The dispatcher, attached from [`Probe::attach`] on.
 const DISPATCHER: &str = "sys_exit";
@@ -97,6 +97,10 @@ impl Probe {
         layout
             .drop_failed
             .store(options.drop_failed.into(), Ordering::Relaxed);
+        let page_kb = page_size() / 1024;
+        layout
+            .page_kb_shift
+            .store(page_kb.trailing_zeros(), Ordering::Relaxed);
         control.sync_clock();
 
         let mut probe = Self {
@@ -375,7 +379,20 @@ fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
             map.set_max_entries(slots)?;
         }
     }
+    for mut program in object.progs_mut() {
+        let needed = is_needed(&program.name().to_string_lossy());
+        program.set_autoload(needed);
+    }
     object.load()
+}
+
+/// Whether a program has anything to do on this architecture.
+fn is_needed(program: &str) -> bool {
+    match program.strip_prefix("sys_") {
+        None => selection::is_needed(program),
+        Some("exit" | "generic") => true,
+        Some(name) => Syscall::by_name(name).is_some_and(|syscall| syscall.native().is_some()),
+    }
 }
 
 fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<'obj>, Error> {
@@ -398,8 +415,8 @@ fn program<'obj>(object: &'obj Object, name: &'static str) -> Result<ProgramMut<
 /// The counters at the start of a value of the map `cpus`.
 fn words(value: &[u8]) -> [u64; COUNTER_WORDS] {
     let mut words = [0; COUNTER_WORDS];
-    for (word, bytes) in words.iter_mut().zip(value.as_chunks::<8>().0) {
-        *word = u64::from_ne_bytes(*bytes);
+    for (word, bytes) in words.iter_mut().zip(value.chunks_exact(8)) {
+        *word = bytes.try_into().map_or(0, u64::from_ne_bytes);
     }
     words
 }

@@ -42,8 +42,12 @@ pub(crate) fn collect<T>(action: impl FnOnce() -> T) -> (T, Option<String>) {
     (result, (!tail.is_empty()).then(|| tail[start..].join("\n")))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature is libbpf-rs's"
+)]
 fn receive(level: PrintLevel, text: String) {
-    let text = text.trim_end();
+    let text: &str = text.trim_end();
     let level = match level {
         PrintLevel::Warn => LogLevel::Warn,
         PrintLevel::Info => LogLevel::Info,
@@ -51,12 +55,12 @@ fn receive(level: PrintLevel, text: String) {
     };
     let hook = {
         let mut state = state();
-        if level == LogLevel::Warn
-            && let Some(tail) = &mut state.tail
-        {
-            tail.extend(text.lines().map(str::to_owned));
-            let surplus = tail.len().saturating_sub(4 * TAIL_LINES);
-            tail.drain(..surplus);
+        if level == LogLevel::Warn {
+            if let Some(tail) = &mut state.tail {
+                tail.extend(text.lines().map(str::to_owned));
+                let surplus = tail.len().saturating_sub(4 * TAIL_LINES);
+                tail.drain(..surplus);
+            }
         }
         state.hook
     };

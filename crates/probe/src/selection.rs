@@ -38,9 +38,7 @@ impl Selection {
                 set(&mut selection.ia32, IA32_SOCKETCALL);
             }
             for (program, bit, names) in TRACEPOINTS {
-                // Where a child comes back through the system call's exit, that tells of it.
-                let needed = program != "sched_fork" || cfg!(target_arch = "aarch64");
-                if needed && names.contains(&syscall.name) {
+                if is_needed(program) && names.contains(&syscall.name) {
                     selection.tracepoints |= bit;
                 }
             }
@@ -56,6 +54,12 @@ impl Selection {
             .filter(move |(_, bit, _)| bits & bit != 0)
             .map(|(name, ..)| name)
     }
+}
+
+/// Whether a tracepoint's program has anything to do on this architecture. Where a child comes back
+/// through the exit of the system call that made it, that tells of it already.
+pub(crate) fn is_needed(program: &str) -> bool {
+    program != "sched_fork" || cfg!(target_arch = "aarch64")
 }
 
 /// Whether the call can come through `socketcall`.

@@ -83,8 +83,8 @@ impl Merger {
         }
 
         let mut count = 0;
-        while !waiting && let Some(mut top) = self.heap.peek_mut() {
-            if top.time > limit {
+        while let Some(mut top) = self.heap.peek_mut() {
+            if waiting || top.time > limit {
                 break;
             }
             let index = top.ring;
@@ -134,7 +134,7 @@ fn next(ring: &mut Ring, stuck: &mut Option<Stuck>, now: u64) -> Next {
                     *stuck = Some(Stuck {
                         position,
                         since: now,
-                    })
+                    });
                 }
             }
             Next::Wait
