@@ -83,11 +83,12 @@ impl Texts {
     }
 }
 
-/// Compiles all definitions.
+/// Compiles all definitions. `is_broken` says that some could not even be read.
 pub(crate) fn compile(
     definitions: &Definitions,
     sources: &mut [EventSource],
     settings: &Settings,
+    is_broken: bool,
 ) -> Compilation {
     let mut diagnostics = Vec::new();
     let mut texts = Texts::default();
@@ -123,7 +124,7 @@ pub(crate) fn compile(
         .map(|index| macros.is_used(index))
         .collect();
     // Where something is broken, what it refers to is not known, and "unused" would mislead.
-    if !diagnostics.iter().any(Diagnostic::is_error) {
+    if !is_broken && !diagnostics.iter().any(Diagnostic::is_error) {
         unused(definitions, &lists_used, &macros_used, &mut diagnostics);
     }
     let macros = macros.details(definitions);

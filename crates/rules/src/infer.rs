@@ -117,7 +117,9 @@ fn generic() -> EventSet {
 /// What `evt.type` is for a system call: the name of its event, or its own where it has none.
 fn visible_name(call: &Syscall) -> &'static str {
     let event = call.events.last().filter(|_| !call.is_generic());
-    event.and_then(|event| event.info()).map_or(call.name, |info| info.name)
+    event
+        .and_then(|event| event.info())
+        .map_or(call.name, |info| info.name)
 }
 
 /// A use of `evt.type` from which nothing can be inferred.

@@ -166,7 +166,8 @@ pub fn load(files: Vec<Source>, mut sources: Vec<EventSource>, settings: &Settin
         definitions.add(item, &requirements);
     }
     diagnostics.append(&mut definitions.diagnostics);
-    let mut compiled = compile::compile(&definitions, &mut sources, settings);
+    let is_broken = diagnostics.iter().any(Diagnostic::is_error);
+    let mut compiled = compile::compile(&definitions, &mut sources, settings, is_broken);
     diagnostics.append(&mut compiled.diagnostics);
     order(&mut diagnostics);
 

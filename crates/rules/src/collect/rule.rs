@@ -128,25 +128,32 @@ impl Definitions {
                 .with_suggestion(suggest::nearest(&source, sources.iter().copied()));
             self.diagnostics.push(diagnostic);
         }
-        // The reader made sure that a definition has all of these.
-        let (Some(condition), Some(output), Some(desc), Some(priority)) =
-            (item.condition, item.output, item.desc, item.priority)
-        else {
+        let text =
+            |changed: Option<Changed<Word>>| changed.map(|changed| changed.value.text.trimmed());
+        let Some(condition) = text(item.condition) else {
+            // Nothing is left to be checked, but changes to the rule should find it.
+            self.unreadable.push(name);
             return;
         };
+        // The reader made sure that a definition has all of these, or said that it has not.
+        let output = text(item.output).unwrap_or_default();
+        let desc = text(item.desc).unwrap_or_default();
+        let priority = item
+            .priority
+            .map_or(Priority::Emergency, |priority| priority.value);
         let rule = RuleDef {
             name: item.name,
             order,
             source,
             is_skipped,
-            condition: condition.value.text.trimmed(),
-            output: output.value.text.trimmed(),
-            desc: desc.value.text.as_str().trim().to_owned(),
+            condition,
+            output,
+            desc: desc.as_str().to_owned(),
             tags: words(item.tags.map(|tags| tags.value)),
             exceptions: item
                 .exceptions
                 .map_or_else(Vec::new, |exceptions| exceptions.value),
-            priority: priority.value,
+            priority,
             enabled: item.enabled.unwrap_or(true),
             capture: item.capture.unwrap_or(false),
             capture_duration: item.capture_duration.unwrap_or(0),

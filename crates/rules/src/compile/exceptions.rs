@@ -3,7 +3,7 @@
 //! `(<condition>) and not ((f1 op v1 and f2 op v2) or …)`, once for each exception. They are added
 //! as text, like lists are, so that their values can be names of lists.
 
-use condition::{Operator, ParseOptions, Quantifier, parse_operand};
+use condition::{Catalog, FieldError, Operator, ParseOptions, Quantifier, parse_operand};
 
 use super::lists::{push_quoted, push_value};
 use crate::diagnostic::{Code, Diagnostic, Place};
@@ -15,11 +15,12 @@ use crate::text::Text;
 pub(crate) fn with_exceptions(
     condition: &Text,
     exceptions: &[ExceptionItem],
+    catalog: &mut dyn Catalog,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Text {
     let mut clauses = Vec::new();
     for exception in exceptions {
-        if let Some(clause) = clause(exception, diagnostics) {
+        if let Some(clause) = clause(exception, catalog, diagnostics) {
             clauses.push((exception, clause));
         }
     }
@@ -69,7 +70,11 @@ fn comparison(text: &str) -> Option<Comparison> {
     words.next().is_none().then_some(Comparison { takes_list })
 }
 
-fn clause(exception: &ExceptionItem, diagnostics: &mut Vec<Diagnostic>) -> Option<Text> {
+fn clause(
+    exception: &ExceptionItem,
+    catalog: &mut dyn Catalog,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Text> {
     let mut check = Checker {
         exception,
         diagnostics,
@@ -77,7 +82,7 @@ fn clause(exception: &ExceptionItem, diagnostics: &mut Vec<Diagnostic>) -> Optio
     };
     let fields = exception.fields.as_ref()?;
     for field in fields.words() {
-        check.field(field);
+        check.field(field, catalog);
     }
     let comps = check.comparisons(fields);
     if exception.values.is_empty() {
@@ -111,13 +116,31 @@ impl Checker<'_> {
         self.diagnostics.last_mut().expect("it was just pushed")
     }
 
-    /// A field, with or without transformers; whether it exists shows when the condition compiles.
-    fn field(&mut self, field: &Word) {
+    /// A field, with or without transformers.
+    fn field(&mut self, field: &Word, catalog: &mut dyn Catalog) {
+        let message = format!("'{}' is not a supported filter field", field.as_str());
         let parsed = parse_operand(field.as_str(), ParseOptions::default());
-        if !parsed.is_ok_and(|(_, len)| len == field.as_str().len()) {
-            let message = format!("'{}' is not a supported filter field", field.as_str());
+        let Some((operand, _)) = parsed.ok().filter(|(_, len)| *len == field.as_str().len()) else {
             self.problem(message, field.span);
-        }
+            return;
+        };
+        let mut wrong = None;
+        operand.for_each_field(&mut |name, _| {
+            let found = catalog.resolve(&name.name, name.argument.as_deref());
+            wrong = wrong.take().or(found.err());
+        });
+        let help = match wrong {
+            None => return,
+            Some(FieldError::Unknown { suggestion }) => {
+                suggestion.map(|near| format!("did you mean `{near}`?"))
+            }
+            Some(FieldError::ArgumentRequired) => {
+                Some("it needs an argument in brackets".to_owned())
+            }
+            Some(FieldError::ArgumentNotAllowed) => Some("it takes no argument".to_owned()),
+            Some(FieldError::InvalidArgument(why)) => Some(why),
+        };
+        self.problem(message, field.span).help.extend(help);
     }
 
     fn comparisons(&mut self, fields: &Names) -> Option<Vec<Written>> {
@@ -140,9 +163,9 @@ impl Checker<'_> {
         }
         if comps.words().len() != fields.words().len() {
             let label = format!(
-                "{} fields, {} comps",
-                fields.words().len(),
-                comps.words().len()
+                "{} for {}",
+                count(comps.words().len(), "operator"),
+                count(fields.words().len(), "field")
             );
             let message = "Fields and comps lists must have equal length".to_owned();
             self.problem(message, comps.span()).label = label;
@@ -218,7 +241,11 @@ impl Checker<'_> {
             };
             if values.len() != fields.len() {
                 let message = "Fields and values lists must have equal length".to_owned();
-                let label = format!("{} values for {} fields", values.len(), fields.len());
+                let label = format!(
+                    "{} for {}",
+                    count(values.len(), "value"),
+                    count(fields.len(), "field")
+                );
                 let diagnostic = self.problem(message, span);
                 diagnostic.label = label;
                 set_place(diagnostic, span);
@@ -277,6 +304,14 @@ impl Checker<'_> {
                 text.push_synthetic(")", span);
             }
         }
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::collect::{ListDef, Named};
 use crate::item::Word;
@@ -32,6 +33,26 @@ struct List {
 /// A condition that grew too long.
 #[derive(Debug)]
 pub(crate) struct TooLong;
+
+/// A place in a condition where a list was put in.
+#[derive(Debug)]
+pub(crate) struct Insertion {
+    /// Which list.
+    pub(crate) list: usize,
+    /// The bytes of the resulting text that came from it.
+    pub(crate) range: Range<usize>,
+    /// Where its name stood.
+    pub(crate) at: Option<Span>,
+}
+
+/// The outermost list that brought in what stands at a place of the text.
+pub(crate) fn enclosing(insertions: &[Insertion], span: condition::Span) -> Option<&Insertion> {
+    // Lists that another one brought in come before it.
+    insertions
+        .iter()
+        .rev()
+        .find(|insertion| insertion.range.contains(&(span.start as usize)))
+}
 
 impl Lists {
     /// Expands lists in lists: an item that names a list defined before is replaced by the items
@@ -82,13 +103,12 @@ impl Lists {
     }
 
     /// Replaces the names of lists in a condition. What a list brings in is looked at again, but
-    /// only for lists that are defined after it. Tells which lists there were.
-    pub(crate) fn substitute(&self, text: &Text) -> (Text, Vec<usize>, Result<(), TooLong>) {
+    /// only for lists that are defined after it. Tells where it put which list in; a list that
+    /// another one brought in comes before that one.
+    pub(crate) fn substitute(&self, text: &Text) -> (Text, Vec<Insertion>, Result<(), TooLong>) {
         let mut out = Text::default();
         let mut found = Vec::new();
         let result = self.expand(text, 0, &mut out, &mut found);
-        found.sort_unstable();
-        found.dedup();
         (out, found, result)
     }
 
@@ -97,7 +117,7 @@ impl Lists {
         text: &Text,
         from: usize,
         out: &mut Text,
-        found: &mut Vec<usize>,
+        found: &mut Vec<Insertion>,
     ) -> Result<(), TooLong> {
         let string = text.as_str();
         let mut copied = 0;
@@ -112,15 +132,21 @@ impl Lists {
                 continue;
             };
             list.used.set(true);
-            found.push(index);
             out.push_range(text, copied..token.start);
             copied = token.end;
+            let start = out.as_str().len();
             if list.is_empty {
                 copied = self.drop_comma(string, token.end, out);
                 at = copied;
             } else {
                 self.expand(&list.values, index + 1, out, found)?;
             }
+            let range = start.min(out.as_str().len())..out.as_str().len();
+            found.push(Insertion {
+                list: index,
+                range,
+                at: text.span(token),
+            });
             if out.as_str().len() > MAX_TEXT {
                 return Err(TooLong);
             }
@@ -200,7 +226,7 @@ pub(crate) fn push_quoted(text: &mut Text, value: &Word) {
 }
 
 /// The next run of characters that could be the name of a list, outside of quotes.
-fn next_token(string: &str, from: usize) -> Option<std::ops::Range<usize>> {
+fn next_token(string: &str, from: usize) -> Option<Range<usize>> {
     let bytes = string.as_bytes();
     let mut at = from;
     while let Some(&byte) = bytes.get(at) {

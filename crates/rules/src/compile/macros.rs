@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use condition::{Expr, ExprKind, ParseOptions, parse_recovering};
 
-use super::lists::Lists;
+use super::lists::{Insertion, Lists, enclosing};
 use super::{Details, Texts, messages};
 use crate::collect::{Definitions, MacroDef};
 use crate::diagnostic::{Code, Diagnostic, Location, Place};
@@ -20,7 +20,7 @@ pub(crate) struct Macros {
 
 struct Macro {
     expr: Expr,
-    lists: Vec<usize>,
+    insertions: Vec<Insertion>,
     /// Something in it, or in a macro that it uses, is broken.
     is_broken: bool,
     used: Cell<bool>,
@@ -36,7 +36,8 @@ impl Macros {
         let mut macros = Vec::new();
         for definition in definitions.macros.iter() {
             let chain = condition_chain(definition);
-            let (text, lists, result) = lists.substitute(&definition.condition);
+            let (text, insertions, result) = lists.substitute(&definition.condition);
+
             let before = diagnostics.len();
             if result.is_err() {
                 diagnostics.push(messages::too_long(definition.name.span, &chain));
@@ -49,12 +50,17 @@ impl Macros {
             let (expr, errors) = parse_recovering(text.as_str(), options);
             for error in errors {
                 let span = texts.span(error.span).unwrap_or(definition.name.span);
-                diagnostics.push(messages::parse_error(&error, span, &chain));
+                if names_no_macro(&expr, &insertions, definitions, error.span) {
+                    continue;
+                }
+                let diagnostic = messages::parse_error(&error, span, &chain);
+                let insertion = enclosing(&insertions, error.span);
+                diagnostics.push(messages::from_list(diagnostic, insertion, definitions));
             }
             let is_broken = diagnostics.len() > before;
             macros.push(Macro {
                 expr,
-                lists,
+                insertions,
                 is_broken,
                 used: Cell::new(false),
             });
@@ -107,7 +113,7 @@ impl Macros {
                 continue;
             };
             if !std::mem::replace(&mut seen[index], true) {
-                lists.extend(&item.lists);
+                lists.extend(item.insertions.iter().map(|insertion| insertion.list));
                 open.extend(self.references(&item.expr));
             }
         }
@@ -135,12 +141,13 @@ impl Macros {
         diagnostics: &mut Vec<Diagnostic>,
     ) {
         let chain = condition_chain(definition);
-        let Some(mut expr) = self.macros.get(index).map(|item| item.expr.clone()) else {
+        let Some(item) = self.macros.get(index) else {
             return;
         };
+        let mut expr = item.expr.clone();
         let mut is_broken = false;
-        keep_macros(&mut expr, &mut |name, span| {
-            let span = texts.span(span).unwrap_or(definition.name.span);
+        keep_macros(&mut expr, &mut |name, at| {
+            let span = texts.span(at).unwrap_or(definition.name.span);
             let other = definitions.macros.get(name);
             if other.is_some_and(|other| other.order.defined < definition.order.touched)
                 || name == definition.name.as_str()
@@ -153,7 +160,12 @@ impl Macros {
                 return true;
             }
             is_broken = true;
-            diagnostics.extend(undefined(name, span, &chain, definitions, other));
+            diagnostics.extend(match enclosing(&item.insertions, at) {
+                Some(insertion) => {
+                    messages::list_as_condition(name, insertion, &chain, definitions)
+                }
+                None => undefined(name, span, &chain, definitions, other),
+            });
             false
         });
         if let Some(item) = self.macros.get_mut(index) {
@@ -268,16 +280,16 @@ impl Macros {
             .iter()
             .map(|list| list.name.as_str())
             .collect();
-        let named = |indices: &[usize]| {
-            indices
+        let named = |item: &Macro| {
+            let lists = item
+                .insertions
                 .iter()
-                .filter_map(|&index| list_names.get(index))
-                .map(|name| (*name).to_owned())
-                .collect()
+                .filter_map(|found| list_names.get(found.list));
+            lists.map(|name| (*name).to_owned()).collect()
         };
         let describe = |item: &Macro| {
             let mut details = super::rule::describe(&item.expr);
-            details.lists = named(&item.lists);
+            details.lists = named(item);
             details
         };
         self.macros.iter().map(describe).collect()
@@ -312,6 +324,25 @@ pub(super) fn keep_macros(expr: &mut Expr, keep: &mut dyn FnMut(&str, condition:
         }
         ExprKind::Check(_) | ExprKind::Hole => {}
     }
+}
+
+/// Whether a list that stands where a condition should is the reason for an error at a place: that
+/// is said once, at the list.
+pub(super) fn names_no_macro(
+    expr: &Expr,
+    insertions: &[Insertion],
+    definitions: &Definitions,
+    at: condition::Span,
+) -> bool {
+    let Some(insertion) = enclosing(insertions, at) else {
+        return false;
+    };
+    let mut found = false;
+    expr.for_each_macro(&mut |name, span| {
+        let is_inside = insertion.range.contains(&(span.start as usize));
+        found |= is_inside && definitions.macros.get(name).is_none();
+    });
+    found
 }
 
 /// What to say of a macro that is not there, or not yet; nothing when its item could not be read.

@@ -3,6 +3,8 @@
 use condition::{CompileError, CompileErrorKind, FieldError, ParseError, Warning, WarningKind};
 use field::TemplateErrorKind;
 
+use super::lists::Insertion;
+use crate::collect::Definitions;
 use crate::diagnostic::{Code, Diagnostic, Location, Place};
 use crate::source::Span;
 
@@ -20,6 +22,47 @@ pub(super) fn too_long(span: Span, chain: &[Location]) -> Diagnostic {
     let message = "the condition is too long once its lists are put in";
     Diagnostic::new(Code::CompileCondition, message, span, chain)
         .with_help("two lists name each other more than once")
+}
+
+/// Says which list brought in the text of a problem.
+pub(super) fn from_list(
+    diagnostic: Diagnostic,
+    insertion: Option<&Insertion>,
+    definitions: &Definitions,
+) -> Diagnostic {
+    let Some(insertion) = insertion else {
+        return diagnostic;
+    };
+    let name = definitions
+        .lists
+        .iter()
+        .nth(insertion.list)
+        .map(|list| list.name.as_str());
+    match (insertion.at, name) {
+        (Some(at), Some(name)) => {
+            diagnostic.with_related(at, format!("list `{name}` is put in here"))
+        }
+        _ => diagnostic,
+    }
+}
+
+/// A list stands where a condition should; its first value was taken for the name of a macro.
+pub(super) fn list_as_condition(
+    value: &str,
+    insertion: &Insertion,
+    chain: &[Location],
+    definitions: &Definitions,
+) -> Option<Diagnostic> {
+    let name = definitions.lists.iter().nth(insertion.list)?.name.as_str();
+    let message = format!("Undefined macro '{value}' used in filter.");
+    let diagnostic = Diagnostic::new(Code::Validate, message, insertion.at?, chain)
+        .with_label(format!(
+            "`{name}` is a list, and stands where a condition should"
+        ))
+        .with_help(format!(
+            "a list needs a field and an operator before it: `proc.name in ({name})`"
+        ));
+    Some(diagnostic)
 }
 
 pub(super) fn parse_error(error: &ParseError, span: Span, chain: &[Location]) -> Diagnostic {
@@ -46,7 +89,7 @@ pub(super) fn compile_error(
     let chain = in_expression(chain, span);
     let diagnostic = Diagnostic::new(Code::CompileCondition, error.kind.to_string(), span, &chain);
     Some(match &error.kind {
-        CompileErrorKind::Field { error, .. } => about_field(diagnostic, error),
+        CompileErrorKind::Field { field, error } => about_field(diagnostic, field, error),
         _ => diagnostic,
     })
 }
@@ -63,11 +106,14 @@ pub(super) fn is_unknown(error: &CompileError) -> bool {
     }
 }
 
-fn about_field(diagnostic: Diagnostic, error: &FieldError) -> Diagnostic {
+fn about_field(mut diagnostic: Diagnostic, field: &str, error: &FieldError) -> Diagnostic {
     match error {
-        FieldError::Unknown { suggestion } => diagnostic
-            .with_label("no such field")
-            .with_suggestion(suggestion.as_deref()),
+        FieldError::Unknown { suggestion } => {
+            diagnostic.message = format!("unknown field '{field}'");
+            diagnostic
+                .with_label("no such field")
+                .with_suggestion(suggestion.as_deref())
+        }
         FieldError::ArgumentRequired => diagnostic.with_label("needs an argument in brackets"),
         FieldError::ArgumentNotAllowed => diagnostic.with_label("takes no argument"),
         FieldError::InvalidArgument(expected) => diagnostic.with_label(expected.clone()),
@@ -100,7 +146,7 @@ pub(super) fn template_error(
     });
     let diagnostic = Diagnostic::new(Code::CompileOutput, error.to_string(), span, &chain);
     match error {
-        TemplateErrorKind::Field { error, .. } => about_field(diagnostic, error),
+        TemplateErrorKind::Field { name, error } => about_field(diagnostic, name, error),
         _ => diagnostic,
     }
 }

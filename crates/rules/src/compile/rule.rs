@@ -9,8 +9,8 @@ use condition::{
 use field::{FieldFlags, Fields, field_info};
 
 use super::exceptions::with_exceptions;
-use super::lists::Lists;
-use super::macros::{Macros, keep_macros, undefined};
+use super::lists::{Insertion, Lists, enclosing};
+use super::macros::{Macros, keep_macros, names_no_macro, undefined};
 use super::{CompiledRule, Details, Texts, messages};
 use crate::collect::{Definitions, RuleDef};
 use crate::diagnostic::{Code, Diagnostic, Location, Place};
@@ -43,7 +43,7 @@ impl Compiler<'_> {
     ) -> Option<CompiledRule> {
         let before = self.diagnostics.len();
         let chain = step(&rule.chain, Place::RuleCondition, rule.condition.whole());
-        let (expr, mut details) = self.expression(rule, &chain)?;
+        let (expr, mut details) = self.expression(rule, &chain, fields)?;
         let events = self.event_types(&expr, rule, &chain);
         let compiled = self.pools.get_mut(source)?.add(&expr, fields);
         let condition = match compiled {
@@ -108,9 +108,14 @@ impl Compiler<'_> {
     }
 
     /// The condition with everything put in. What is broken is reported and left as a hole.
-    fn expression(&mut self, rule: &RuleDef, chain: &[Location]) -> Option<(Expr, Details)> {
-        let text = with_exceptions(&rule.condition, &rule.exceptions, self.diagnostics);
-        let (text, lists, result) = self.lists.substitute(&text);
+    fn expression(
+        &mut self,
+        rule: &RuleDef,
+        chain: &[Location],
+        fields: &mut Fields,
+    ) -> Option<(Expr, Details)> {
+        let text = with_exceptions(&rule.condition, &rule.exceptions, fields, self.diagnostics);
+        let (text, insertions, result) = self.lists.substitute(&text);
         if result.is_err() {
             self.diagnostics
                 .push(messages::too_long(rule.name.span, chain));
@@ -124,10 +129,15 @@ impl Compiler<'_> {
         let (mut expr, errors) = parse_recovering(text.as_str(), options);
         for error in &errors {
             let span = self.texts.span(error.span).unwrap_or(rule.name.span);
-            self.diagnostics
-                .push(messages::parse_error(error, span, chain));
+            if names_no_macro(&expr, &insertions, self.definitions, error.span) {
+                continue;
+            }
+            let diagnostic = messages::parse_error(error, span, chain);
+            let insertion = enclosing(&insertions, error.span);
+            let diagnostic = messages::from_list(diagnostic, insertion, self.definitions);
+            self.diagnostics.push(diagnostic);
         }
-        self.check_references(&mut expr, rule, chain);
+        self.check_references(&mut expr, rule, chain, &insertions);
         let (closure, inner_lists) = self.macros.closure(&expr);
         let mut details = describe(&expr);
         let list_names: Vec<&str> = self
@@ -136,9 +146,10 @@ impl Compiler<'_> {
             .iter()
             .map(|list| list.name.as_str())
             .collect();
-        let all_lists = lists.iter().chain(&inner_lists);
+        let lists = insertions.iter().map(|insertion| insertion.list);
+        let all_lists = lists.chain(inner_lists);
         details.lists = all_lists
-            .filter_map(|&list| list_names.get(list))
+            .filter_map(|list| list_names.get(list))
             .map(|name| (*name).to_owned())
             .collect();
         for &index in &closure {
@@ -170,16 +181,25 @@ impl Compiler<'_> {
 
     /// Reports macros that are not there when a rule names them. All macros of the file that names
     /// them, and of the files before, are.
-    fn check_references(&mut self, expr: &mut Expr, rule: &RuleDef, chain: &[Location]) {
+    fn check_references(
+        &mut self,
+        expr: &mut Expr,
+        rule: &RuleDef,
+        chain: &[Location],
+        insertions: &[Insertion],
+    ) {
         let (definitions, texts) = (self.definitions, &*self.texts);
         let mut found = Vec::new();
-        keep_macros(expr, &mut |name, span| {
-            let span = texts.span(span).unwrap_or(rule.name.span);
+        keep_macros(expr, &mut |name, at| {
+            let span = texts.span(at).unwrap_or(rule.name.span);
             let other = definitions.macros.get(name);
             if other.is_some_and(|other| other.first.file <= span.file) {
                 return true;
             }
-            found.extend(undefined(name, span, chain, definitions, other));
+            found.extend(match enclosing(insertions, at) {
+                Some(insertion) => messages::list_as_condition(name, insertion, chain, definitions),
+                None => undefined(name, span, chain, definitions, other),
+            });
             false
         });
         self.diagnostics.append(&mut found);

@@ -3,7 +3,7 @@
 use alert::Priority;
 
 use crate::diagnostic::{Code, Place};
-use crate::item::{Change, Changed, Mode, RuleItem, Word};
+use crate::item::{Change, Changed, Mode, RuleItem, Spanned, Word};
 
 use super::value::Keys;
 use super::{Overrides, Reader};
@@ -101,10 +101,9 @@ impl Reader {
         found: &Overrides,
         mode: Mode,
     ) -> Option<RuleItem> {
-        let mut good = true;
         for key in REQUIRED {
             if mode == Mode::Define && keys.get(key).is_none() {
-                good = self.missing(keys, key).unwrap_or(false);
+                self.missing::<()>(keys, key);
             }
         }
         let counts = |key: &str| match mode {
@@ -113,94 +112,52 @@ impl Reader {
             Mode::Override => key == "source" || found.changes.iter().any(|(name, _)| name == key),
             Mode::Toggle => key == "enabled",
         };
-        macro_rules! read {
-            ($key:literal, $value:expr) => {
-                if !counts($key) {
-                    None
-                } else {
-                    match $value {
-                        Ok(value) => value,
-                        Err(()) => {
-                            good = false;
-                            None
-                        }
-                    }
-                }
-            };
-        }
         let change = |key: &str| found.change(key);
         let changed = |key: &str, word: Word| Changed {
             value: word,
             change: change(key),
         };
 
-        let condition = read!("condition", self.required(keys, "condition"));
-        let output = read!("output", self.required(keys, "output"));
-        let desc = read!("desc", self.required(keys, "desc"));
-        let priority_text = read!("priority", self.required(keys, "priority"));
-        let source = read!("source", self.optional(keys, "source"));
-        let enabled = read!("enabled", self.flag(keys, "enabled"));
-        let capture = read!("capture", self.flag(keys, "capture"));
-        let expected = "expected a number of milliseconds";
-        let capture_duration = read!(
-            "capture_duration",
+        let condition = when(counts("condition"), || self.required(keys, "condition"));
+        let output = when(counts("output"), || self.required(keys, "output"));
+        let desc = when(counts("desc"), || self.required(keys, "desc"));
+        let priority = when(counts("priority"), || self.required(keys, "priority"));
+        let source = when(counts("source"), || self.optional(keys, "source"));
+        let enabled = when(counts("enabled"), || self.flag(keys, "enabled"));
+        let capture = when(counts("capture"), || self.flag(keys, "capture"));
+        let capture_duration = when(counts("capture_duration"), || {
+            let expected = "expected a number of milliseconds";
             self.parsed(keys, "capture_duration", expected, |text| text.parse().ok())
-        );
-        let warn_evttypes = read!("warn_evttypes", self.flag(keys, "warn_evttypes"));
-        let skip = read!(
-            "skip-if-unknown-filter",
+        });
+        let warn_evttypes = when(counts("warn_evttypes"), || self.flag(keys, "warn_evttypes"));
+        let skip = when(counts("skip-if-unknown-filter"), || {
             self.flag(keys, "skip-if-unknown-filter")
-        );
-        let tags = match keys
+        });
+        let tags = keys
             .get("tags")
-            .filter(|entry| counts("tags") && !entry.value.is_null())
-        {
-            None => None,
-            Some(entry) => {
-                let words = self.words(entry, Place::ValueFor);
-                good &= words.is_some();
-                words.map(|value| Changed {
-                    value,
-                    change: change("tags"),
-                })
-            }
-        };
-        let exceptions = match keys.get("exceptions").filter(|_| counts("exceptions")) {
-            None => None,
-            Some(entry) => {
-                let appended = mode == Mode::Append || change("exceptions") == Change::Append;
-                let items = self.exceptions(entry, appended);
-                good &= items.is_some();
-                items.map(|value| Changed {
-                    value,
-                    change: change("exceptions"),
-                })
-            }
-        };
-        let mut priority = None;
-        if let Some(word) = priority_text {
-            priority = word
-                .as_str()
-                .parse::<Priority>()
-                .ok()
-                .map(|value| crate::item::Spanned {
-                    value,
-                    span: word.span,
-                });
-            if priority.is_none() {
-                self.invalid_priority(&word);
-                good = false;
-            }
-        }
-        good.then(|| RuleItem {
+            .filter(|entry| counts("tags") && !entry.value.is_null());
+        let tags = tags.and_then(|entry| self.words(entry, Place::ValueFor));
+        let exceptions = keys.get("exceptions").filter(|_| counts("exceptions"));
+        let exceptions = exceptions.and_then(|entry| {
+            let appended = mode == Mode::Append || change("exceptions") == Change::Append;
+            self.exceptions(entry, appended)
+        });
+        let priority = priority.and_then(|word| self.priority(&word));
+        Some(RuleItem {
             name,
             mode,
             source,
             condition: condition.map(|word| changed("condition", word)),
             output: output.map(|word| changed("output", word)),
             desc: desc.map(|word| changed("desc", word)),
-            tags,
-            exceptions,
+            tags: tags.map(|value| Changed {
+                value,
+                change: change("tags"),
+            }),
+            exceptions: exceptions.map(|value| Changed {
+                value,
+                change: change("exceptions"),
+            }),
             priority,
             enabled,
             capture,
@@ -219,19 +176,28 @@ impl Reader {
         self.text(keys, key).map(Some).ok_or(())
     }
 
-    fn invalid_priority(&mut self, word: &Word) {
+    fn priority(&mut self, word: &Word) -> Option<Spanned<Priority>> {
+        if let Ok(value) = word.as_str().parse() {
+            return Some(Spanned {
+                value,
+                span: word.span,
+            });
+        }
         let names = Priority::ALL.iter().map(|priority| priority.name());
-        let near = crate::suggest::nearest(word.as_str(), names.clone()).map(str::to_owned);
-        let names: Vec<&str> = names.collect();
+        let help = match crate::suggest::nearest(word.as_str(), names.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("priorities are {}", names.collect::<Vec<_>>().join(", ")),
+        };
         self.within(Place::RulePriority, "", word.span, |reader| {
             let diagnostic = reader.push(Code::YamlValidate, "Invalid priority", word.span);
             diagnostic.label = "not a priority".to_owned();
-            match near {
-                Some(near) => diagnostic.help.push(format!("did you mean `{near}`?")),
-                None => diagnostic
-                    .help
-                    .push(format!("priorities are {}", names.join(", "))),
-            }
+            diagnostic.help.push(help);
         });
+        None
     }
+}
+
+/// What a key says, where it counts; what was wrong with it has been reported.
+fn when<T>(counts: bool, read: impl FnOnce() -> Result<Option<T>, ()>) -> Option<T> {
+    if counts { read().ok().flatten() } else { None }
 }
