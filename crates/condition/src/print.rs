@@ -115,7 +115,7 @@ impl Display for FieldRef {
 fn bracketed(f: &mut Formatter<'_>, argument: Option<&str>) -> Result {
     match argument {
         None => Ok(()),
-        Some(text) if !text.is_empty() && text.bytes().all(|byte| is_argument(byte)) => {
+        Some(text) if !text.is_empty() && text.bytes().all(is_argument) => {
             write!(f, "[{text}]")
         }
         Some(text) => write!(f, "[{}]", escape(text.as_bytes())),

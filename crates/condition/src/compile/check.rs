@@ -63,7 +63,7 @@ impl PoolBuilder {
             operator,
             right,
         };
-        match self.intern_check(def) {
+        match self.intern_check(&def) {
             Ok(condition) => condition,
             Err(reason) => {
                 let constant = right_text(&check.right);

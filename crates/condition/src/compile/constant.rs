@@ -89,10 +89,13 @@ fn text(bytes: &[u8], operator: Operator) -> Result<Constant, String> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> Result<Constant, String> {
-    let (pairs, []) = bytes.as_chunks::<2>() else {
+    if bytes.len() % 2 == 1 {
         return Err("expected an even number of hexadecimal digits".to_owned());
-    };
-    let bytes: Option<Box<[u8]>> = pairs.iter().map(|&pair| hex_byte(pair)).collect();
+    }
+    let bytes: Option<Box<[u8]>> = bytes
+        .chunks_exact(2)
+        .map(|pair| hex_byte([pair[0], pair[1]]))
+        .collect();
     bytes
         .map(Constant::Bytes)
         .ok_or_else(|| "expected hexadecimal digits".to_owned())

@@ -202,12 +202,12 @@ impl PoolBuilder {
     }
 
     /// The condition that a check is. Fails when a regular expression is wrong.
-    fn intern_check(&mut self, def: CheckDef) -> Result<CondId, String> {
+    fn intern_check(&mut self, def: &CheckDef) -> Result<CondId, String> {
         let operand = &self.operands[def.left.0 as usize];
-        let id = match self.check_ids.get(&def) {
+        let id = match self.check_ids.get(def) {
             Some(&id) => id,
             None => {
-                let test = test(&def, operand)?;
+                let test = test(def, operand)?;
                 self.tests.push(test);
                 intern(def.clone(), &mut self.check_ids, &mut self.checks)
             }

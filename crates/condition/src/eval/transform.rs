@@ -60,7 +60,7 @@ pub(super) fn evaluate<C: Context + ?Sized>(
         }
         Transformer::Len => {
             map_bytes(state, pool, first, context, |text| {
-                out.push(Value::U64(text.len() as u64))
+                out.push(Value::U64(text.len() as u64));
             });
         }
         Transformer::Concat => {

@@ -21,7 +21,7 @@ pub(crate) struct Glob {
 /// What stands between two stars; always matches the same number of bytes.
 #[derive(Debug)]
 enum Piece {
-    Literal(memmem::Finder<'static>),
+    Literal(Box<memmem::Finder<'static>>),
     Items(Vec<Item>),
 }
 
@@ -96,7 +96,7 @@ impl Piece {
             })
             .collect();
         match bytes {
-            Some(bytes) => Self::Literal(memmem::Finder::new(&bytes).into_owned()),
+            Some(bytes) => Self::Literal(Box::new(memmem::Finder::new(&bytes).into_owned())),
             None => Self::Items(items),
         }
     }

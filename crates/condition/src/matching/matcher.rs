@@ -28,7 +28,7 @@ pub(crate) enum Matcher {
     Ip(IpAddr),
     IpIn(Set<IpAddr>),
     Networks(Networks),
-    Contains(memmem::Finder<'static>),
+    Contains(Box<memmem::Finder<'static>>),
     /// In lower case.
     IContains(Box<[u8]>),
     StartsWith(Box<[u8]>),
@@ -64,7 +64,7 @@ impl Matcher {
                 Self::BytesOrder(operator, bytes.clone())
             }
             Operator::Contains | Operator::BContains => {
-                Self::Contains(memmem::Finder::new(bytes).into_owned())
+                Self::Contains(Box::new(memmem::Finder::new(bytes).into_owned()))
             }
             Operator::IContains => Self::IContains(bytes.to_ascii_lowercase().into()),
             Operator::StartsWith | Operator::BStartsWith => Self::StartsWith(bytes.clone()),

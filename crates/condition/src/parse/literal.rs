@@ -42,7 +42,10 @@ pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, ParseError> {
         let UnquoteError::InvalidEscape(range) = error else {
             unreachable!("the text has both its quotes");
         };
-        let end = quoted.ceil_char_boundary(range.end);
+        let boundary = |&end: &usize| quoted.is_char_boundary(end);
+        let end = (range.end..=quoted.len())
+            .find(boundary)
+            .unwrap_or(quoted.len());
         let span = cursor.span_of(start + range.start..start + end);
         let escape = quoted[range.start..end].to_owned();
         ParseError {

@@ -1,6 +1,6 @@
 //! Finds the data that several test files read.
 
-#[expect(dead_code, reason = "not every test file uses all of it")]
+pub(crate) mod generate;
 pub(crate) mod mock;
 
 use std::path::PathBuf;

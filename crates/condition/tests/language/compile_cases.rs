@@ -1,13 +1,11 @@
 //! The conditions of `language/compile.json`: which have a meaning, with how many warnings, and
 //! what comes out.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::mock::{MockCatalog, MockEvent, MockField, Owned};
 use condition::{Compiled, Evaluator, PoolBuilder, Shape, ValueType, parse};
 use serde_json::Value;
-use support::mock::{MockCatalog, MockEvent, MockField, Owned};
 
 fn mock_fields() -> MockCatalog {
     let fields = ["c.true", "c.false", "c.singlequote", "c.doublequote"];
@@ -22,7 +20,7 @@ fn mock_fields() -> MockCatalog {
 
 /// The fields of the reference, with their types.
 fn built_in_fields() -> Option<MockCatalog> {
-    let document = support::shared("reference/data/fields.json")?;
+    let document = crate::support::shared("reference/data/fields.json")?;
     let mut catalog = MockCatalog::default();
     for class in document["classes"].as_array().unwrap() {
         for field in class["fields"].as_array().unwrap() {
@@ -65,7 +63,7 @@ fn compile(filter: &str, catalog: &mut MockCatalog) -> Result<Compiled, Vec<Stri
 
 #[test]
 fn types_and_warnings() {
-    let Some(document) = support::language("compile.json") else {
+    let Some(document) = crate::support::language("compile.json") else {
         return;
     };
     let Some(mut built_in) = built_in_fields() else {
@@ -90,7 +88,7 @@ fn types_and_warnings() {
 
 #[test]
 fn pinned_messages() {
-    let Some(document) = support::language("compile.json") else {
+    let Some(document) = crate::support::language("compile.json") else {
         return;
     };
     let Some(mut built_in) = built_in_fields() else {
@@ -107,7 +105,7 @@ fn pinned_messages() {
 
 #[test]
 fn boolean_structure() {
-    let Some(document) = support::language("compile.json") else {
+    let Some(document) = crate::support::language("compile.json") else {
         return;
     };
     let mut catalog = mock_fields();

@@ -1,14 +1,12 @@
 //! The texts of `language/parse.json`: which parse, which do not, and where things stand.
 
-mod support;
-
 use condition::{
     Check, Expr, ExprKind, ParseOptions, Position, Right, parse, parse_operand, parse_recovering,
 };
 use serde_json::Value;
 
 fn cases(name: &str) -> Vec<Value> {
-    let Some(document) = support::language("parse.json") else {
+    let Some(document) = crate::support::language("parse.json") else {
         return Vec::new();
     };
     document[name].as_array().unwrap().clone()
