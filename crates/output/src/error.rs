@@ -1,7 +1,7 @@
 //! Why outputs cannot start.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why outputs cannot start. Each says what, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +14,9 @@ pub enum StartError {
     NoOutput,
 
     /// A file that is needed cannot be opened or read.
-    #[error("cannot {what} {}: {source}", .path.display())]
+    #[error("cannot read or open {what} {}: {source}", .path.display())]
     File {
-        /// Such as `open file_output.filename`.
+        /// Such as `file_output.filename`.
         what: &'static str,
         /// Which file.
         path: PathBuf,
@@ -89,4 +89,28 @@ pub enum StartError {
     /// No thread can be had.
     #[error("cannot start a thread for outputs: {0}")]
     Thread(#[source] io::Error),
+}
+
+/// An error with its causes, on one line: libraries often say only "transport error" at the top.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Reads a file that is needed at start.
+pub(crate) fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, StartError> {
+    std::fs::read(path).map_err(|source| StartError::File {
+        what,
+        path: path.to_owned(),
+        source,
+    })
 }

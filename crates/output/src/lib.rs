@@ -1,12 +1,40 @@
 //! The alert queue and its sinks.
+//!
+//! ```text
+//! event threads ─ send ─► queue ─► router ─┬─► inbox ─► thread ─► stdout
+//!                                          ├─► inbox ─► thread ─► file, syslog, program
+//!                                          ├─► inbox ─► thread ─► HTTP requests
+//!                                          └─► hub ─┬─► buffer ─► gRPC subscriber
+//!                                                   └─► buffer ─► gRPC subscriber
+//! ```
+//!
+//! An alert must never make the engine wait, or a flood of alerts becomes a loss of events. So
+//! [`Outputs::send`] only puts it into a queue, and each sink has a queue and a thread of its own: one
+//! that is slow or stuck loses its own alerts and holds up nobody.
+//!
+//! All queues are bounded, by bytes where the configuration gives no number, since the alternative to
+//! losing an alert is to be killed for want of memory and to lose all. What does not fit is refused
+//! (the new alert, not an old one), and counted where it happens. [`OutputsCounters`] accounts for
+//! every alert ever offered.
+//!
+//! Lines are rendered once for all sinks, messages encoded once for all subscribers, and both travel
+//! in batches of whatever has gathered. A batch is one alert when there is little to do, and a
+//! thousand when there is much, so one mechanism serves latency and throughput.
+//!
+//! Async is confined to gRPC and HTTP, on a runtime that exists only if one of them is enabled.
+//! HTTP is hyper's client without a layer above it: it comes with gRPC anyway, and a POST needs no
+//! more. Proxies are not supported.
 
+mod batch;
 mod config;
 mod counters;
 mod error;
-
-use std::time::Duration;
-
-use alert::Alert;
+mod grpc;
+mod inbox;
+mod monitor;
+mod outputs;
+mod router;
+mod sink;
 
 pub use config::{
     FileConfig, GrpcBind, GrpcConfig, HttpConfig, OutputsConfig, ProgramConfig, RateLimit,
@@ -16,49 +44,4 @@ pub use counters::{
     GrpcCounters, OutputsCounters, QueueCounters, SinkCounters, SubscriberCounters,
 };
 pub use error::StartError;
-
-/// How long alerts may wait for others when outputs are buffered.
-pub const BUFFERED_DELAY: Duration = Duration::from_millis(50);
-
-/// The running outputs. Shared by reference between the event threads.
-#[derive(Debug)]
-pub struct Outputs {
-    _config: OutputsConfig,
-}
-
-impl Outputs {
-    /// Opens every enabled sink and starts their threads.
-    ///
-    /// # Errors
-    /// When a sink cannot work as configured; nothing is left running then.
-    pub fn start(config: &OutputsConfig) -> Result<Self, StartError> {
-        Ok(Self {
-            _config: config.clone(),
-        })
-    }
-
-    /// Whether the rate limit lets one more alert through at the moment `now` (nanoseconds since the
-    /// epoch, wall clock). Ask before making the alert of a rule; do not ask for internal messages.
-    pub fn admit(&self, _now: u64) -> bool {
-        true
-    }
-
-    /// Queues an alert. Never blocks; `false` if the queue is full and the alert is lost, and counted.
-    pub fn send(&self, _alert: Alert) -> bool {
-        false
-    }
-
-    /// Where every alert went up to now.
-    pub fn counters(&self) -> OutputsCounters {
-        OutputsCounters::default()
-    }
-
-    /// Opens files again and restarts programs, before the next alert.
-    pub fn reopen(&self) {}
-
-    /// Takes no more alerts, delivers what waits until the time is up, counts the rest as discarded,
-    /// and stops.
-    pub fn stop(self, _timeout: Duration) -> OutputsCounters {
-        OutputsCounters::default()
-    }
-}
+pub use outputs::{BUFFERED_DELAY, Outputs};
