@@ -179,3 +179,16 @@ pub struct SocketTuple {
     /// Which end we are.
     pub role: SocketRole,
 }
+
+impl SocketTuple {
+    /// The same connection seen from the other side.
+    pub(crate) fn swapped(self) -> Self {
+        Self {
+            source_ip: self.destination_ip,
+            source_port: self.destination_port,
+            destination_ip: self.source_ip,
+            destination_port: self.source_port,
+            ..self
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! Facts from outside the events: `/proc`, or the head of a capture.
 
-use crate::{Descriptor, Found, Group, Interface, State, Thread, User};
+use crate::{
+    Descriptor, DescriptorKind, Found, Group, Interface, L4Proto, SocketRole, SocketTuple, State,
+    Thread, User,
+};
 
 impl State {
     /// Adds a thread from outside the events. Its container is found from its cgroups when it is
@@ -35,8 +38,49 @@ impl State {
 
     /// Adds a descriptor of a thread from outside the events. Nothing happens when the thread is
     /// not known.
+    ///
+    /// Nobody who lists sockets says which end is the client's. An internet socket whose role is
+    /// not known is given one before the next event: one from a port that a seeded socket listens
+    /// on is a server's, any other a client's.
     pub fn seed_descriptor(&mut self, tid: i64, fd: i64, descriptor: Descriptor) {
+        match descriptor.kind {
+            DescriptorKind::InetServer(endpoint) => {
+                self.server_ports.insert(endpoint.port);
+            }
+            DescriptorKind::Inet(tuple) if tuple.role == SocketRole::Unknown => {
+                self.without_role.push((tid, fd));
+            }
+            _ => {}
+        }
         self.add_descriptor(tid, fd, descriptor);
+    }
+
+    /// Gives seeded sockets their roles.
+    pub(crate) fn assign_roles(&mut self) {
+        for (tid, fd) in std::mem::take(&mut self.without_role) {
+            let Some(thread) = self.threads.get(tid) else {
+                continue;
+            };
+            let Some(descriptor) = self.files.get_mut(thread.files, fd) else {
+                continue;
+            };
+            let DescriptorKind::Inet(mut tuple) = descriptor.kind else {
+                continue;
+            };
+            if tuple.role != SocketRole::Unknown {
+                continue;
+            }
+            self.interfaces.complete(&mut tuple);
+            tuple.role = SocketRole::Client;
+            if self.server_ports.contains(&tuple.source_port) {
+                tuple = SocketTuple {
+                    role: SocketRole::Server,
+                    ..tuple.swapped()
+                };
+            }
+            descriptor.kind = DescriptorKind::Inet(tuple);
+            descriptor.connected |= tuple.l4 == L4Proto::Tcp;
+        }
     }
 
     /// Adds a user of the host.

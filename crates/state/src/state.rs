@@ -42,6 +42,10 @@ pub struct State {
     pub(crate) last_fs: u32,
     /// Working directories that more than one process uses.
     pub(crate) shared_fs: FxHashSet<u32>,
+    /// Ports that seeded sockets listen on.
+    pub(crate) server_ports: FxHashSet<u16>,
+    /// Seeded sockets of which it is not known which end is the client's.
+    pub(crate) without_role: Vec<(i64, i64)>,
     /// For paths in the making.
     pub(crate) scratch: Vec<u8>,
 }
@@ -67,6 +71,8 @@ impl State {
             last_fd: (FilesId::default(), -1),
             last_fs: 0,
             shared_fs: FxHashSet::default(),
+            server_ports: FxHashSet::default(),
+            without_role: Vec::new(),
             scratch: Vec::new(),
             limits,
         }

@@ -40,6 +40,9 @@ impl State {
     pub fn apply(&mut self, event: &EventView<'_>) -> Subject {
         let (info, ts, tid) = (event.info(), event.ts(), event.tid());
         self.settle();
+        if !self.without_role.is_empty() {
+            self.assign_roles();
+        }
         self.purge(ts);
         let of_thread = matches!(info.origin, Some(Origin::Syscall | Origin::Tracepoint))
             && !info.flags.contains(EventFlags::SKIPPARSERESET);
@@ -181,6 +184,7 @@ impl State {
             return false;
         };
         self.seed_found(found, ts);
+        self.assign_roles();
         self.threads.contains(tid)
     }
 

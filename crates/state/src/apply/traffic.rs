@@ -5,7 +5,7 @@
 
 use event::{EventType as T, EventView, SockTuple};
 
-use super::tuples::{inet_tuple, swapped};
+use super::tuples::inet_tuple;
 use crate::{Descriptor, DescriptorKind as Kind, L4Proto, SocketRole, SocketTuple, State};
 
 const SOL_SOCKET: i32 = 1;
@@ -25,7 +25,7 @@ struct Layout {
 fn layout(event_type: T) -> Option<Layout> {
     let (tuple, fd, receives, control) = match event_type {
         T::SOCKET_SEND_X | T::SOCKET_SENDTO_X | T::SOCKET_SENDMSG_X => (4, 2, false, None),
-        T::SOCKET_SENDMMSG_X => (5, 1, false, None),
+        T::SOCKET_SENDMMSG_X => (4, 1, false, None),
         T::SOCKET_RECV_X => (4, 2, true, None),
         T::SOCKET_RECVFROM_X => (2, 3, true, None),
         T::SOCKET_RECVMSG_X => (3, 5, true, Some(4)),
@@ -103,7 +103,7 @@ impl State {
         // The event gives the sender first, a descriptor the client.
         let sender_is_client = receives == (role == SocketRole::Server);
         if !sender_is_client {
-            ends = swapped(ends);
+            ends = ends.swapped();
         }
         if known.is_some_and(|known| known.kind == Kind::Inet(ends) && known.connected) {
             return;
@@ -191,7 +191,8 @@ fn passed_descriptors(mut control: &[u8]) -> impl Iterator<Item = i64> {
             if (i32::from_ne_bytes(*level), i32::from_ne_bytes(*kind)) == (SOL_SOCKET, SCM_RIGHTS) {
                 data = control.get(HEADER..len)?;
             }
-            control = control.get(len.next_multiple_of(8)..).unwrap_or_default();
+            let next = len.checked_next_multiple_of(8)?;
+            control = control.get(next..).unwrap_or_default();
         }
     })
     .filter(|fd| *fd >= 0)

@@ -57,17 +57,6 @@ pub(super) fn tuple_to(peer: &SockAddr<'_>, l4: L4Proto) -> Option<SocketTuple> 
     })
 }
 
-/// The same connection seen from the other side.
-pub(super) fn swapped(tuple: SocketTuple) -> SocketTuple {
-    SocketTuple {
-        source_ip: tuple.destination_ip,
-        source_port: tuple.destination_port,
-        destination_ip: tuple.source_ip,
-        destination_port: tuple.source_port,
-        ..tuple
-    }
-}
-
 /// What a socket is after a successful bind: a server when it has a port, else still without a
 /// peer, but with a name.
 pub(super) fn bound(address: &SockAddr<'_>, l4: L4Proto) -> Option<(Kind, SharedBytes)> {

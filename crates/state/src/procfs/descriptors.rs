@@ -1,0 +1,170 @@
+//! The descriptors of a process.
+
+use std::sync::Arc;
+
+use rustix::fs::FileType;
+
+use super::process::namespace;
+use super::reader::Dir;
+use super::sockets::Namespaces;
+use super::text::{bracketed, lines, octal};
+use crate::{Descriptor, DescriptorKind as Kind};
+
+/// More descriptors than this are not read of one process: the state would not keep them.
+const MAX_DESCRIPTORS: usize = 65_536;
+
+/// Native open flags and the portable ones. The access mode is not a set of bits.
+const FLAGS: [(u64, u32); 11] = [
+    (0o100, 1 << 2),
+    (0o2000, 1 << 3),
+    (0o10000, 1 << 4),
+    (0o200, 1 << 5),
+    (0o4000, 1 << 6),
+    (0o4_000_000, 1 << 7),
+    (0o1000, 1 << 8),
+    (0o40000, 1 << 9),
+    (0o200_000, 1 << 10),
+    (0o100_000, 1 << 11),
+    (0o2_000_000, 1 << 12),
+];
+
+/// All descriptors, in no order. `dir` is the directory of the process.
+pub(super) fn read_all(dir: &Dir, namespaces: &Namespaces) -> Vec<(i64, Descriptor)> {
+    let (Some(links), infos) = (dir.dir("fd"), dir.dir("fdinfo")) else {
+        return Vec::new();
+    };
+    let mut buffer = Vec::new();
+    let mut net = None;
+    let mut found = Vec::new();
+    for fd in links.numbers().into_iter().take(MAX_DESCRIPTORS) {
+        let descriptor = read(
+            dir,
+            &links,
+            infos.as_ref(),
+            fd,
+            namespaces,
+            &mut net,
+            &mut buffer,
+        );
+        found.extend(descriptor.map(|descriptor| (fd, descriptor)));
+    }
+    found
+}
+
+/// One descriptor.
+pub(super) fn read_one(dir: &Dir, fd: i64, namespaces: &Namespaces) -> Option<Descriptor> {
+    let (links, infos) = (dir.dir("fd")?, dir.dir("fdinfo"));
+    read(
+        dir,
+        &links,
+        infos.as_ref(),
+        fd,
+        namespaces,
+        &mut None,
+        &mut Vec::new(),
+    )
+}
+
+fn read(
+    dir: &Dir,
+    links: &Dir,
+    infos: Option<&Dir>,
+    fd: i64,
+    namespaces: &Namespaces,
+    net: &mut Option<u64>,
+    buffer: &mut Vec<u8>,
+) -> Option<Descriptor> {
+    let name = fd.to_string();
+    let link = links.link(&name);
+    if link.is_empty() {
+        return None;
+    }
+    let mut descriptor = if link.starts_with(b"socket:[") {
+        let inode = bracketed(&link)?;
+        let namespace = *net.get_or_insert_with(|| namespace(dir, "ns/net").unwrap_or(0));
+        let mut socket = namespaces.socket(namespace, dir, inode);
+        socket.ino = inode;
+        socket
+    } else if let Some(what) = link.strip_prefix(b"anon_inode:") {
+        let mut descriptor = Descriptor::new(anonymous(what));
+        descriptor.name = Arc::from(link.as_slice());
+        descriptor
+    } else {
+        file(&link, || links.stat(&name))
+    };
+    let info = infos
+        .map(|infos| infos.read(&name, 4096, buffer))
+        .unwrap_or_default();
+    let native = lines(info).find_map(|line| octal(line.strip_prefix(b"flags:")?.trim_ascii()));
+    descriptor.open_flags = native.map_or(0, portable_flags);
+    if descriptor.kind == Kind::Pidfd {
+        let pid = lines(info).find_map(|line| line.strip_prefix(b"Pid:"));
+        descriptor.pid = pid
+            .and_then(|pid| super::text::decimal(pid.trim_ascii()))
+            .unwrap_or(0);
+    }
+    Some(descriptor)
+}
+
+fn file(link: &[u8], stat: impl FnOnce() -> Option<rustix::fs::Stat>) -> Descriptor {
+    let mut descriptor = Descriptor::new(Kind::File);
+    descriptor.name = Arc::from(link);
+    if let Some(inode) = link.strip_prefix(b"pipe:").and_then(bracketed) {
+        descriptor.kind = Kind::Fifo;
+        descriptor.ino = inode;
+        return descriptor;
+    }
+    if let Some(stat) = stat() {
+        descriptor.dev = kernel_device(stat.st_dev);
+        descriptor.ino = stat.st_ino;
+        descriptor.kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Kind::Directory,
+            FileType::Fifo => Kind::Fifo,
+            _ => Kind::File,
+        };
+    }
+    if let Some(name) = link.strip_prefix(b"/memfd:") {
+        descriptor.kind = Kind::Memfd;
+        descriptor.name = Arc::from(name.strip_suffix(b" (deleted)").unwrap_or(name));
+    }
+    if matches!(descriptor.kind, Kind::File | Kind::Directory) {
+        descriptor.name_raw = Arc::clone(&descriptor.name);
+    }
+    descriptor
+}
+
+fn anonymous(what: &[u8]) -> Kind {
+    match what {
+        b"[eventfd]" => Kind::Event,
+        b"[eventpoll]" => Kind::EventPoll,
+        b"inotify" | b"[inotify]" => Kind::Inotify,
+        b"[signalfd]" => Kind::Signal,
+        b"[timerfd]" => Kind::Timer,
+        b"[userfaultfd]" => Kind::Userfault,
+        b"[io_uring]" => Kind::IoUring,
+        b"[pidfd]" => Kind::Pidfd,
+        what if what.strip_prefix(b"[").unwrap_or(what).starts_with(b"bpf") || what == b"btf" => {
+            Kind::Bpf
+        }
+        _ => Kind::Unsupported,
+    }
+}
+
+/// A device number the way events carry it: 20 bits minor below 12 bits major, spread like the
+/// kernel spreads them for 32-bit programs.
+fn kernel_device(dev: u64) -> u32 {
+    let (major, minor) = (rustix::fs::major(dev), rustix::fs::minor(dev));
+    (minor & 0xff) | (major & 0xfff) << 8 | (minor & !0xff) << 12
+}
+
+fn portable_flags(native: u64) -> u32 {
+    let access = match native & 3 {
+        0 => 1,
+        1 => 2,
+        _ => 3,
+    };
+    FLAGS
+        .iter()
+        .filter(|(bit, _)| native & bit != 0)
+        .fold(access, |all, (_, flag)| all | flag)
+}

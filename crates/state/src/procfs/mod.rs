@@ -1,0 +1,160 @@
+//! The machine's present state, as `/proc` shows it.
+//!
+//! Processes come and go while they are read, and some of their files are not for everybody. So
+//! whatever cannot be read counts as unknown, and a process of which nothing can be read as gone.
+//! The files of one process are opened relative to its directory: this saves the kernel the way
+//! there, and the reader from a process that took over the number meanwhile.
+
+mod accounts;
+mod descriptors;
+mod interfaces;
+mod process;
+mod reader;
+mod sockets;
+mod text;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::fs::{AtFlags, CWD, statat};
+
+use crate::{Descriptor, Found, Group, Lookup, State, User};
+use process::Process;
+use reader::Dir;
+use sockets::Namespaces;
+
+/// Scanning is bound by the kernel, and more threads than this only fight over its locks.
+const MAX_WORKERS: usize = 8;
+
+/// Reads `/proc`: everything at the start ([`Procfs::seed`]), single threads later ([`Lookup`]).
+#[derive(Debug)]
+pub struct Procfs {
+    host_root: PathBuf,
+    proc: PathBuf,
+    /// Controllers of the unified cgroup hierarchy; its lines in `/proc` do not name them.
+    controllers: Vec<Vec<u8>>,
+    /// When the machine was started, ns since the epoch.
+    boot_ts: u64,
+}
+
+impl Procfs {
+    /// A reader of `<host_root>/proc` and `<host_root>/etc`; `/` when there is no prefix.
+    pub fn new(host_root: impl Into<PathBuf>) -> Self {
+        let host_root = host_root.into();
+        let proc = host_root.join("proc");
+        let controllers = process::controllers(&host_root);
+        Self {
+            proc,
+            controllers,
+            boot_ts: process::boot_ts(),
+            host_root,
+        }
+    }
+
+    /// Reads everything into `state`: threads, descriptors, users, groups, interfaces. Sockets of
+    /// a network namespace are listed once, and only if a process has one.
+    pub fn seed(&self, state: &mut State) {
+        let (users, groups) = accounts::read(&self.host_root.join("etc"));
+        users.into_iter().for_each(|user| state.seed_user(user));
+        groups.into_iter().for_each(|group| state.seed_group(group));
+        interfaces::read(&self.host_root)
+            .into_iter()
+            .for_each(|interface| state.seed_interface(interface));
+        for process in self.processes() {
+            let tid = process.main.tid;
+            state.seed_thread(process.main);
+            for thread in process.others {
+                state.seed_thread(thread);
+            }
+            for (fd, descriptor) in process.descriptors {
+                state.seed_descriptor(tid, fd, descriptor);
+            }
+        }
+    }
+
+    /// All processes but kernel threads, in the order of their numbers.
+    fn processes(&self) -> Vec<Process> {
+        let pids = numbers_in(&self.proc);
+        let workers = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MAX_WORKERS);
+        let namespaces = Namespaces::default();
+        let next = AtomicUsize::new(0);
+        let found = Mutex::new(Vec::with_capacity(pids.len()));
+        std::thread::scope(|scope| {
+            let work = || {
+                let mut own = Vec::new();
+                while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    own.extend(self.process(*pid, &namespaces));
+                }
+                if let Ok(mut found) = found.lock() {
+                    found.append(&mut own);
+                }
+            };
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut found = found.into_inner().unwrap_or_default();
+        found.sort_unstable_by_key(|process| process.main.tid);
+        found
+    }
+
+    fn process(&self, pid: i64, namespaces: &Namespaces) -> Option<Process> {
+        let dir = Dir::open(&self.proc.join(pid.to_string()))?;
+        let mut process = process::read(&dir, self)?;
+        process.descriptors = descriptors::read_all(&dir, namespaces);
+        Some(process)
+    }
+}
+
+impl Lookup for Procfs {
+    fn thread(&mut self, tid: i64) -> Option<Found> {
+        let pid = process::group_of(&Dir::open(&self.proc.join(tid.to_string()))?)?;
+        let process = self.process(pid, &Namespaces::default())?;
+        let (thread, main) = if pid == tid {
+            (process.main, None)
+        } else {
+            let thread = process
+                .others
+                .into_iter()
+                .find(|thread| thread.tid == tid)?;
+            (thread, Some(process.main))
+        };
+        Some(Found {
+            thread,
+            main,
+            descriptors: process.descriptors,
+        })
+    }
+
+    fn is_alive(&mut self, tid: i64) -> bool {
+        statat(CWD, self.proc.join(tid.to_string()), AtFlags::empty()).is_ok()
+    }
+
+    fn descriptor(&mut self, pid: i64, fd: i64) -> Option<Descriptor> {
+        let dir = Dir::open(&self.proc.join(pid.to_string()))?;
+        descriptors::read_one(&dir, fd, &Namespaces::default())
+    }
+
+    fn users(&mut self, pid: i64) -> Option<(Vec<User>, Vec<Group>)> {
+        let root = Dir::open(&self.proc.join(pid.to_string()).join("root"))?;
+        let host = Dir::open(&self.host_root)?;
+        // A container is made before it changes its root; then this is still the host's.
+        (root.identity()? != host.identity()?).then(|| accounts::read_in(&root))
+    }
+}
+
+/// The names of a directory that are numbers, in order.
+fn numbers_in(path: &Path) -> Vec<i64> {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return Vec::new();
+    };
+    let mut numbers: Vec<i64> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}

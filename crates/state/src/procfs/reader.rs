@@ -1,0 +1,107 @@
+//! Reading small files relative to an open directory.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat, fstat, openat, openat2,
+    readlinkat, statat,
+};
+
+/// An open directory.
+pub(super) struct Dir(OwnedFd);
+
+impl Dir {
+    pub(super) fn open(path: &Path) -> Option<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(CWD, path, flags, Mode::empty()).ok().map(Self)
+    }
+
+    pub(super) fn dir(&self, name: &str) -> Option<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.0, name, flags, Mode::empty()).ok().map(Self)
+    }
+
+    /// Which directory it is: device and inode.
+    pub(super) fn identity(&self) -> Option<(u64, u64)> {
+        fstat(&self.0).ok().map(|stat| (stat.st_dev, stat.st_ino))
+    }
+
+    /// The first `limit` bytes of a file; empty when it cannot be read. What `buffer` held is
+    /// forgotten.
+    pub(super) fn read<'a>(&self, name: &str, limit: usize, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        buffer.clear();
+        if let Ok(file) = openat(
+            &self.0,
+            name,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
+            read_up_to(&file, limit, buffer);
+        }
+        buffer
+    }
+
+    /// A regular file below this directory, which is taken for the root: links in it cannot lead
+    /// outside, and nothing that blocks is opened.
+    pub(super) fn read_inside(&self, name: &str, limit: usize) -> Vec<u8> {
+        let mut content = Vec::new();
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        if let Ok(file) = openat2(&self.0, name, flags, Mode::empty(), resolve)
+            && fstat(&file).is_ok_and(|s| FileType::from_raw_mode(s.st_mode).is_file())
+        {
+            read_up_to(&file, limit, &mut content);
+        }
+        content
+    }
+
+    /// Where a link points to; empty when it cannot be read.
+    pub(super) fn link(&self, name: &str) -> Vec<u8> {
+        readlinkat(&self.0, name, Vec::with_capacity(128))
+            .map(std::ffi::CString::into_bytes)
+            .unwrap_or_default()
+    }
+
+    /// What a file, or what a link points to, is.
+    pub(super) fn stat(&self, name: &str) -> Option<Stat> {
+        statat(&self.0, name, AtFlags::empty()).ok()
+    }
+
+    /// The entries whose names are numbers.
+    pub(super) fn numbers(&self) -> Vec<i64> {
+        let mut numbers = Vec::new();
+        let mut buffer = Vec::with_capacity(8192);
+        let mut entries = RawDir::new(&self.0, buffer.spare_capacity_mut());
+        while let Some(Ok(entry)) = entries.next() {
+            numbers.extend(
+                entry
+                    .file_name()
+                    .to_str()
+                    .ok()
+                    .and_then(|name| name.parse::<i64>().ok()),
+            );
+        }
+        numbers
+    }
+}
+
+fn read_up_to(file: impl AsFd, limit: usize, buffer: &mut Vec<u8>) {
+    const STEP: usize = 4096;
+    while buffer.len() < limit {
+        let start = buffer.len();
+        buffer.resize(start + STEP.min(limit - start), 0);
+        match rustix::io::read(&file, &mut buffer[start..]) {
+            Ok(0) => {
+                buffer.truncate(start);
+                return;
+            }
+            Ok(len) => buffer.truncate(start + len),
+            Err(rustix::io::Errno::INTR) => buffer.truncate(start),
+            Err(_) => {
+                buffer.truncate(start);
+                return;
+            }
+        }
+    }
+}
