@@ -89,8 +89,8 @@ pub fn expand_macros<'a>(
 
 struct Expansion<'a, 'd> {
     definition: &'d mut dyn FnMut(&str) -> Option<&'a Expr>,
-    /// The macros that are being expanded, from the outside in.
-    open: Vec<&'a str>,
+    /// The macros that are being expanded, from the outside in, and where they are used.
+    open: Vec<(&'a str, Span)>,
     limit: usize,
     parts: usize,
     errors: Vec<ExpandError>,
@@ -99,6 +99,22 @@ struct Expansion<'a, 'd> {
 impl<'a> Expansion<'a, '_> {
     fn expand(&mut self, expr: &'a Expr, depth: usize) -> Expr {
         self.parts += 1;
+        if depth > self.limit
+            && let Some(&(name, span)) = self.open.last()
+        {
+            let error = ExpandError::TooDeep {
+                name: name.to_owned(),
+                span,
+                limit: self.limit,
+            };
+            if self.errors.last() != Some(&error) {
+                self.errors.push(error);
+            }
+            return Expr {
+                kind: ExprKind::Hole,
+                span: expr.span,
+            };
+        }
         let kind = match &expr.kind {
             ExprKind::And(operands) => ExprKind::And(self.expand_all(operands, depth)),
             ExprKind::Or(operands) => ExprKind::Or(self.expand_all(operands, depth)),
@@ -121,7 +137,6 @@ impl<'a> Expansion<'a, '_> {
     }
 
     fn expand_macro(&mut self, name: &'a str, span: Span, depth: usize) -> Expr {
-        let limit = self.limit;
         let hole = Expr {
             kind: ExprKind::Hole,
             span,
@@ -133,18 +148,10 @@ impl<'a> Expansion<'a, '_> {
             });
             return hole;
         };
-        if self.open.contains(&name) {
+        if self.open.iter().any(|&(open, _)| open == name) {
             self.errors.push(ExpandError::Loop {
                 name: name.to_owned(),
                 span,
-            });
-            return hole;
-        }
-        if depth > limit || self.open.len() > limit {
-            self.errors.push(ExpandError::TooDeep {
-                name: name.to_owned(),
-                span,
-                limit,
             });
             return hole;
         }
@@ -161,7 +168,7 @@ impl<'a> Expansion<'a, '_> {
             }
             return hole;
         }
-        self.open.push(name);
+        self.open.push((name, span));
         let expanded = self.expand(body, depth + 1);
         self.open.pop();
         expanded
@@ -227,6 +234,35 @@ mod tests {
                 "Undefined macro 'missing' used in filter.",
                 "Undefined macro 'other' used in filter.",
             ]
+        );
+    }
+
+    #[test]
+    fn depth_adds_up() {
+        let levels = |depth: usize, inner: &str| {
+            format!(
+                "{}{inner}{}",
+                "a.a exists and (a.b exists or (".repeat(depth),
+                "))".repeat(depth)
+            )
+        };
+        let bodies: Vec<_> = (0..10)
+            .map(|n| levels(40, &format!("m{}", n + 1)))
+            .collect();
+        let names: Vec<_> = (0..11).map(|n| format!("m{n}")).collect();
+        let mut macros: Vec<_> = names
+            .iter()
+            .zip(&bodies)
+            .map(|(name, body)| (name.as_str(), body.as_str()))
+            .collect();
+        macros.push(("m10", "a.c exists"));
+        assert!(expand("m0", &macros).unwrap().contains("a.c"));
+        let body = levels(120, "a.d exists");
+        *macros.last_mut().unwrap() = ("m10", &body);
+        let errors = expand("m0", &macros).unwrap_err();
+        assert_eq!(
+            errors,
+            ["exceeded max depth limit of 1000 while expanding macro 'm10'"]
         );
     }
 

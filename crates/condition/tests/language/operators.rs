@@ -385,6 +385,23 @@ fn all_mistakes_are_reported() {
 }
 
 #[test]
+fn the_deepest_condition_needs_little_stack() {
+    let mut catalog = MockCatalog::with(FIELDS);
+    let mut event = event(&mut catalog);
+    let text = format!(
+        "{}t.bool = true{}",
+        "(t.int = 1 or (t.int = -5 and ".repeat(500),
+        "))".repeat(500)
+    );
+    let tree = parse(&text).unwrap();
+    let mut builder = PoolBuilder::new();
+    let condition = builder.add(&tree, &mut catalog).unwrap().condition;
+    let mut evaluator = Evaluator::new(Arc::new(builder.finish()));
+    assert!(evaluator.matches(condition, &mut event));
+    assert_eq!(evaluator.pool().fields(condition).len(), 2);
+}
+
+#[test]
 fn equal_checks_are_one() {
     let mut catalog = MockCatalog::with(FIELDS);
     let mut builder = PoolBuilder::new();
