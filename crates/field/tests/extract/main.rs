@@ -8,5 +8,6 @@ mod descriptors;
 mod events;
 mod paths;
 mod processes;
+mod random;
 mod templates;
 mod world;
