@@ -4,7 +4,20 @@
 //! plugin hands over: a packed little-endian header of 26 bytes, the length of every parameter,
 //! then the parameters back to back. [`EventView`] reads such a record where it lies; [`Encoder`]
 //! writes one. What the parameters mean is in one table ([`EventInfo`]), made at build time from
-//! the text files in `table/`, from which the probe's C header comes as well.
+//! the text files in `table/`, from which the probe's C header comes as well. A fact about an event,
+//! a flag or a system call is added there and nowhere else.
+//!
+//! Around the table stand:
+//!
+//! - [`Syscall`]: system calls by portable code, name and native number, each in one look-up;
+//! - [`EventSet`] and [`SyscallCodeSet`]: which events a rule can match, which calls must be traced,
+//!   and the way from one to the other;
+//! - [`ParamValue`], [`SockAddr`], [`SockTuple`]: parameters as values;
+//! - [`render`]: parameters as the text that users know.
+//!
+//! Records are somebody else's input: a probe that was built from another table, a file, a plugin.
+//! A record may have fewer parameters than the table (an older writer) or more (a newer one), and a
+//! parameter may have the wrong size; readers get `None`, never a panic.
 //!
 //! This crate does no I/O and knows nothing of the rest of the project.
 

@@ -22,6 +22,10 @@ impl Resolve for State {
                 letter: b'6',
                 transport: None,
             }),
+            6 => Some(FdType {
+                letter: b'f',
+                transport: None,
+            }),
             _ => None,
         }
     }
@@ -30,6 +34,8 @@ impl Resolve for State {
         match fd {
             3 => out.extend_from_slice(b"/etc"),
             4 => out.extend_from_slice(b"10.0.0.1:1->10.0.0.2:2"),
+            6 => out.extend_from_slice(b"/tmp/a\nb"),
+            6 => out.extend_from_slice(b"/tmp/a\nb"),
             _ => return false,
         }
         true
@@ -155,6 +161,12 @@ fn control_characters_cannot_forge_lines() {
             e.i64(0).str("/tmp/a\n\x1b[31mb\u{e9}\x7f");
         }),
         "res=0 path=/tmp/a[31mb\u{e9}"
+    );
+    assert_eq!(
+        args(E::SYSCALL_CLOSE_X, |e| {
+            e.i64(0).i64(6);
+        }),
+        "res=0 fd=6(<f>/tmp/ab)"
     );
 }
 

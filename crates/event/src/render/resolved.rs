@@ -21,7 +21,10 @@ pub(super) fn write(
     out: &mut Vec<u8>,
 ) -> bool {
     let mark = out.len();
-    let there = write_any(view, param, resolve, out) && out.len() > mark;
+    let known = write_any(view, param, resolve, out);
+    // Names of files, threads and users are chosen by whoever is watched.
+    clean_from(mark, out);
+    let there = known && out.len() > mark && !is_raw_path(param, &out[mark..]);
     if !there {
         out.truncate(mark);
     }
@@ -140,26 +143,26 @@ fn push_signals(set: u32, out: &mut Vec<u8>) -> bool {
     any
 }
 
-/// A path resolves to its absolute form, unless it was written that way already.
+/// A path resolves to its absolute form.
 fn write_path(
     view: &EventView<'_>,
     param: Param<'_>,
     resolve: &(impl Resolve + ?Sized),
     out: &mut Vec<u8>,
 ) -> bool {
-    let Some(path) = text(param.bytes) else {
-        return false;
-    };
     let dirfd = match param.detail {
         ParamDetail::RelativeTo(index) => view.i64(index).filter(|fd| *fd != AT_FDCWD),
         _ => None,
     };
-    let mark = out.len();
-    if !resolve.path(dirfd, path, out) {
-        return false;
-    }
-    // The comparison is with the text shown, which lacks control characters.
-    clean_from(mark, out);
-    let clean = path.iter().filter(|byte| !byte.is_ascii_control());
-    !out[mark..].iter().eq(clean)
+    text(param.bytes).is_some_and(|path| resolve.path(dirfd, path, out))
+}
+
+/// Whether this is a path whose resolved text says no more than the raw one.
+fn is_raw_path(param: Param<'_>, resolved: &[u8]) -> bool {
+    matches!(param.ty, ParamType::Fspath | ParamType::Fsrelpath)
+        && text(param.bytes).is_some_and(|path| {
+            resolved
+                .iter()
+                .eq(path.iter().filter(|b| !b.is_ascii_control()))
+        })
 }
