@@ -35,7 +35,6 @@ impl Resolve for State {
             3 => out.extend_from_slice(b"/etc"),
             4 => out.extend_from_slice(b"10.0.0.1:1->10.0.0.2:2"),
             6 => out.extend_from_slice(b"/tmp/a\nb"),
-            6 => out.extend_from_slice(b"/tmp/a\nb"),
             _ => return false,
         }
         true
