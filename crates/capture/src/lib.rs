@@ -24,6 +24,7 @@ mod model;
 mod reader;
 mod section;
 mod source;
+mod v1;
 mod writer;
 
 pub use converter::{ConvertError, Converted, Converter};

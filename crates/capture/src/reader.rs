@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use event::{EventType, EventView, HEADER_LEN, MAX_PARAMS, ViewError};
+use event::{EventView, ViewError};
 
 use crate::block::{FRAME, HEAD, Kind, MAGIC, MAJOR, SECTION_HEADER};
 use crate::converter::{Converted, Converter};
@@ -12,6 +12,7 @@ use crate::error::{Error, SectionError};
 use crate::model::{Account, Descriptor, Interface, MachineInfo, Process};
 use crate::section;
 use crate::source::Source;
+use crate::v1;
 
 /// The longest block that is taken for one. The largest real ones are process lists: a hundred
 /// thousand threads with full environments.
@@ -20,10 +21,6 @@ const MAX_BLOCK: u32 = 1 << 30;
 const MAX_EVENT_BLOCK: u32 = 256 << 20;
 /// A section header, without options.
 const SECTION_HEADER_LEN: u32 = 28;
-/// The record header of version 1, which lacks the number of parameters.
-const V1_HEADER: usize = 22;
-/// What old writers added to the length of two event types.
-const V1_EXCESS: u32 = 3;
 
 /// How to read.
 #[derive(Clone, Copy, Debug)]
@@ -384,7 +381,7 @@ impl<R: Read> Reader<R> {
         let event = |source| Error::Event { offset, source };
         let start = HEAD + (self.buffer.len() - FRAME - len);
         if v1 {
-            let found = rebuild_v1(record, &mut self.rebuilt).map_err(event)?;
+            let found = v1::rebuild(record, &mut self.rebuilt).map_err(event)?;
             return Ok(found.then_some((cpu, flags, Place::Rebuilt)));
         }
         match EventView::parse(record) {
@@ -407,69 +404,4 @@ fn body(block: &[u8]) -> Cursor<'_> {
 fn section_version(mut body: Cursor<'_>) -> Result<(u16, u16), SectionError> {
     body.u32("magic")?;
     Ok((body.u16("major version")?, body.u16("minor version")?))
-}
-
-/// Rebuilds a record of version 1, whose header ends before the number of parameters. That number
-/// is the one for which header, lengths and parameters add up. Tells whether the type is known.
-fn rebuild_v1(bytes: &[u8], out: &mut Vec<u8>) -> Result<bool, ViewError> {
-    let truncated = |needed| ViewError::Truncated {
-        needed,
-        available: bytes.len(),
-    };
-    let header = bytes
-        .first_chunk::<V1_HEADER>()
-        .ok_or_else(|| truncated(V1_HEADER))?;
-    let declared = u32::from_le_bytes([header[16], header[17], header[18], header[19]]);
-    let ty = EventType(u16::from_le_bytes([header[20], header[21]]));
-    let Some(info) = ty.info() else {
-        return Ok(false);
-    };
-    let width = if info.is_large() { 4 } else { 2 };
-    let parts = |declared: u32| {
-        let record = bytes.get(V1_HEADER..declared as usize)?;
-        count_params(record, width).map(|count| (count, record))
-    };
-    let excess = matches!(
-        ty,
-        EventType::NOTIFICATION_E | EventType::INFRASTRUCTURE_EVENT_E
-    );
-    let found = match parts(declared) {
-        None if excess => parts(declared.saturating_sub(V1_EXCESS)),
-        found => found,
-    };
-    let Some((count, rest)) = found else {
-        let declared = declared as usize;
-        return Err(if bytes.len() < declared {
-            truncated(declared)
-        } else {
-            ViewError::LengthMismatch {
-                declared,
-                computed: bytes.len(),
-            }
-        });
-    };
-    out.clear();
-    out.extend_from_slice(&header[..16]);
-    out.extend_from_slice(&((HEADER_LEN + rest.len()) as u32).to_le_bytes());
-    out.extend_from_slice(&header[20..]);
-    out.extend_from_slice(&(count as u32).to_le_bytes());
-    out.extend_from_slice(rest);
-    Ok(true)
-}
-
-/// For how many parameters lengths and parameters fill `record` exactly.
-fn count_params(record: &[u8], width: usize) -> Option<usize> {
-    let mut used = 0usize;
-    for count in 0..=MAX_PARAMS {
-        if used == record.len() {
-            return Some(count);
-        }
-        let length = record.get(count * width..(count + 1) * width)?;
-        let length = length
-            .iter()
-            .rev()
-            .fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
-        used = used.checked_add(width)?.checked_add(length)?;
-    }
-    None
 }

@@ -40,5 +40,5 @@ pub use table::{
     Category, EventFlags, EventInfo, EventType, Flag, FlagTable, Origin, ParamDetail, ParamInfo,
     ParamType, PrintFormat, Variant, constants, event_names, events, flag_table, flag_tables,
 };
-pub use value::{FdList, ParamValue, Strings, text};
+pub use value::{FdList, ParamValue, Strings};
 pub use view::{EventView, HEADER_LEN, MAX_PARAMS, Params, ViewError};

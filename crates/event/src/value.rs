@@ -39,11 +39,12 @@ fn le<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.try_into().ok()
 }
 
+/// What old writers stored where newer ones store nothing.
+pub(crate) const NULL_TEXT: &[u8] = b"(NULL)\0";
+
 /// The text of a string parameter: up to the first NUL, `None` for what stands for "no string".
-///
-/// Old writers stored the seven characters `(NULL)` and a NUL where newer ones store nothing.
-pub fn text(bytes: &[u8]) -> Option<&[u8]> {
-    if bytes.is_empty() || bytes == b"(NULL)\0" {
+pub(crate) fn text(bytes: &[u8]) -> Option<&[u8]> {
+    if bytes.is_empty() || bytes == NULL_TEXT {
         return None;
     }
     bytes.split(|byte| *byte == 0).next()

@@ -2,6 +2,7 @@
 
 use crate::syscall::{Syscall, SyscallCode};
 use crate::table::{EventInfo, EventType};
+use crate::value::NULL_TEXT;
 
 /// The length of the header in bytes: time u64, thread id u64, length u32, type u16, number of
 /// parameters u32, packed, little-endian.
@@ -227,9 +228,12 @@ impl<'a> EventView<'a> {
     }
 
     /// A string parameter without its trailing NUL; `None` when it is absent or empty (a null
-    /// pointer, or one that could not be read).
+    /// pointer, or one that could not be read), or what old writers stored for that.
     pub fn str(&self, index: usize) -> Option<&'a [u8]> {
         let bytes = self.param(index)?;
+        if bytes == NULL_TEXT {
+            return None;
+        }
         match bytes.split_last()? {
             (0, text) => Some(text),
             _ => Some(bytes),

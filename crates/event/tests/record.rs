@@ -275,4 +275,13 @@ fn strings_lose_their_nul() {
     assert_eq!(view.value(1), Some(ParamValue::Text(b"/tmp")));
     assert_eq!(view.param_by_name("path"), Some(&b"/tmp\0"[..]));
     assert_eq!(view.param_by_name("nothing"), None);
+    // A null pointer, as it is stored today and as it once was.
+    for null in [&b""[..], b"(NULL)\0"] {
+        encoder
+            .begin(EventType::SYSCALL_CHDIR_X, 0, 0)
+            .i64(0)
+            .bytes(null);
+        let view = EventView::parse(encoder.finish().unwrap()).unwrap();
+        assert_eq!((view.str(1), view.value(1)), (None, None));
+    }
 }
