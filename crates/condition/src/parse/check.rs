@@ -35,11 +35,7 @@ pub(super) fn operand(
 ) -> Result<Expr, ParseError> {
     let start = cursor.at();
     let (length, dotted) = cursor.dotted_name_length();
-    if length == 0
-        || ["and", "or", "not"]
-            .iter()
-            .any(|keyword| cursor.at_keyword(keyword))
-    {
+    if length == 0 || matches!(&cursor.rest()[..length], b"and" | b"or" | b"not") {
         return Err(cursor.expected(expected));
     }
     if !dotted && cursor.rest().get(length) != Some(&b'(') {

@@ -129,6 +129,14 @@ fn nesting_is_limited_without_exhausting_the_stack() {
 }
 
 #[test]
+fn keywords_are_no_macros() {
+    for text in ["and", "(or)", "not(not)", "not and", "a and or", "or and a"] {
+        assert!(parse(text).is_err(), "{text}");
+    }
+    assert!(parse("nothing and order or android").is_ok());
+}
+
+#[test]
 fn an_operand_at_the_start_of_a_text() {
     for (text, length) in [
         ("proc.name, and more", 9),
