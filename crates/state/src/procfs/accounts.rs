@@ -14,8 +14,8 @@ const MAX_LEN: usize = 4 << 20;
 pub(super) fn read(etc: &Path) -> (Vec<User>, Vec<Group>) {
     let (mut passwd, mut group) = (Vec::new(), Vec::new());
     if let Some(etc) = Dir::open(etc) {
-        etc.read("passwd", MAX_LEN, &mut passwd);
-        etc.read("group", MAX_LEN, &mut group);
+        etc.read_table("passwd", MAX_LEN, &mut passwd);
+        etc.read_table("group", MAX_LEN, &mut group);
     }
     (users(&passwd), groups(&group))
 }

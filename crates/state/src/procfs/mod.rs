@@ -36,6 +36,8 @@ pub struct Procfs {
     controllers: Vec<Vec<u8>>,
     /// When the machine was started, ns since the epoch.
     boot_ts: u64,
+    /// When its first process was, ns since the epoch.
+    init_ts: u64,
 }
 
 impl Procfs {
@@ -44,11 +46,15 @@ impl Procfs {
         let host_root = host_root.into();
         let proc = host_root.join("proc");
         let controllers = process::controllers(&host_root);
+        let boot_ts = process::boot_ts();
+        let init = Dir::open(&proc.join("1"));
+        let init_ts = init.map_or(0, |init| process::start_of(&init, boot_ts, &mut Vec::new()));
         Self {
+            host_root,
             proc,
             controllers,
-            boot_ts: process::boot_ts(),
-            host_root,
+            boot_ts,
+            init_ts,
         }
     }
 

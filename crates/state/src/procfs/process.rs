@@ -271,20 +271,18 @@ fn is_read_only(path: &[u8]) -> bool {
 
 /// When the first process of a thread's pid namespace was started.
 fn namespace_start(thread: &Thread, dir: &Dir, procfs: &Procfs, buffer: &mut Vec<u8>) -> u64 {
-    let inside = thread.flags & ThreadFlags::CHILD_IN_PIDNS != 0;
-    let first = if inside {
-        dir.dir("root/proc/1")
-    } else {
-        Dir::open(&procfs.proc.join("1"))
-    };
-    let Some(first) = first else { return 0 };
-    let mut init = Thread::new(1, 1);
-    read_stat(
-        &mut init,
-        first.read("stat", MAX_TEXT, buffer),
-        procfs.boot_ts,
-    );
-    init.clone_ts
+    if thread.flags & ThreadFlags::CHILD_IN_PIDNS == 0 {
+        return procfs.init_ts;
+    }
+    dir.dir("root/proc/1")
+        .map_or(0, |first| start_of(&first, procfs.boot_ts, buffer))
+}
+
+/// When a process was started, ns since the epoch.
+pub(super) fn start_of(dir: &Dir, boot_ts: u64, buffer: &mut Vec<u8>) -> u64 {
+    let mut thread = Thread::new(0, 0);
+    read_stat(&mut thread, dir.read("stat", MAX_TEXT, buffer), boot_ts);
+    thread.clone_ts
 }
 
 /// The number of a namespace that a process is in.

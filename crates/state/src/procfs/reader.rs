@@ -29,7 +29,30 @@ impl Dir {
 
     /// The first `limit` bytes of a file; empty when it cannot be read. What `buffer` held is
     /// forgotten.
+    ///
+    /// A read that gets less than it asked for ends it. That holds for files that are made as a
+    /// whole when they are read, and saves the read that says so.
     pub(super) fn read<'a>(&self, name: &str, limit: usize, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        self.read_file(name, limit, false, buffer)
+    }
+
+    /// The same for a table, which is made line by line and read piece by piece.
+    pub(super) fn read_table<'a>(
+        &self,
+        name: &str,
+        limit: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        self.read_file(name, limit, true, buffer)
+    }
+
+    fn read_file<'a>(
+        &self,
+        name: &str,
+        limit: usize,
+        in_pieces: bool,
+        buffer: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
         buffer.clear();
         if let Ok(file) = openat(
             &self.0,
@@ -37,7 +60,7 @@ impl Dir {
             OFlags::RDONLY | OFlags::CLOEXEC,
             Mode::empty(),
         ) {
-            read_up_to(&file, limit, buffer);
+            read_up_to(&file, limit, in_pieces, buffer);
         }
         buffer
     }
@@ -51,7 +74,7 @@ impl Dir {
         if let Ok(file) = openat2(&self.0, name, flags, Mode::empty(), resolve)
             && fstat(&file).is_ok_and(|s| FileType::from_raw_mode(s.st_mode).is_file())
         {
-            read_up_to(&file, limit, &mut content);
+            read_up_to(&file, limit, true, &mut content);
         }
         content
     }
@@ -86,22 +109,18 @@ impl Dir {
     }
 }
 
-fn read_up_to(file: impl AsFd, limit: usize, buffer: &mut Vec<u8>) {
+fn read_up_to(file: impl AsFd, limit: usize, in_pieces: bool, buffer: &mut Vec<u8>) {
     const STEP: usize = 4096;
     while buffer.len() < limit {
         let start = buffer.len();
-        buffer.resize(start + STEP.min(limit - start), 0);
-        match rustix::io::read(&file, &mut buffer[start..]) {
-            Ok(0) => {
-                buffer.truncate(start);
-                return;
-            }
-            Ok(len) => buffer.truncate(start + len),
-            Err(rustix::io::Errno::INTR) => buffer.truncate(start),
-            Err(_) => {
-                buffer.truncate(start);
-                return;
-            }
+        let wanted = STEP.max(start).min(limit - start);
+        buffer.resize(start + wanted, 0);
+        let read = rustix::io::read(&file, &mut buffer[start..]);
+        buffer.truncate(start + *read.as_ref().unwrap_or(&0));
+        match read {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(len) if len > 0 && (in_pieces || len == wanted) => {}
+            _ => return,
         }
     }
 }

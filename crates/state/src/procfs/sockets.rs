@@ -53,15 +53,15 @@ fn read(dir: &Dir) -> Sockets {
         ("net/raw", L4Proto::Raw),
         ("net/raw6", L4Proto::Raw),
     ] {
-        let table = dir.read(file, MAX_TABLE, &mut buffer);
+        let table = dir.read_table(file, MAX_TABLE, &mut buffer);
         sockets.extend(lines(table).skip(1).filter_map(|line| inet(line, l4)));
     }
     sockets.extend(
-        lines(dir.read("net/unix", MAX_TABLE, &mut buffer))
+        lines(dir.read_table("net/unix", MAX_TABLE, &mut buffer))
             .skip(1)
             .filter_map(unix),
     );
-    let netlink = lines(dir.read("net/netlink", MAX_TABLE, &mut buffer)).skip(1);
+    let netlink = lines(dir.read_table("net/netlink", MAX_TABLE, &mut buffer)).skip(1);
     sockets.extend(netlink.filter_map(|line| {
         Some((
             decimal(words(line).last()?)?,
