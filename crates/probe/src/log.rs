@@ -55,12 +55,12 @@ fn receive(level: PrintLevel, text: String) {
     };
     let hook = {
         let mut state = state();
-        if level == LogLevel::Warn {
-            if let Some(tail) = &mut state.tail {
-                tail.extend(text.lines().map(str::to_owned));
-                let surplus = tail.len().saturating_sub(4 * TAIL_LINES);
-                tail.drain(..surplus);
-            }
+        if level == LogLevel::Warn
+            && let Some(tail) = &mut state.tail
+        {
+            tail.extend(text.lines().map(str::to_owned));
+            let surplus = tail.len().saturating_sub(4 * TAIL_LINES);
+            tail.drain(..surplus);
         }
         state.hook
     };

@@ -196,10 +196,13 @@ static __always_inline bool is_memfd(u64 dentry)
     return name == 0x3a64666d656dULL;  // "memfd:"
 }
 
+// The top bit of the nanoseconds is a mark of the kernel's own: "somebody has asked for this time".
+#define NSEC_MASK 0x3fffffff
+
 #define TIME_OF(inode, what)                                                                       \
     (bpf_core_field_exists(struct inode, i_##what##_sec)                                           \
          ? LOAD(struct inode, inode, i_##what##_sec) * NSEC_PER_SEC +                              \
-               LOAD(struct inode, inode, i_##what##_nsec)                                          \
+               (LOAD(struct inode, inode, i_##what##_nsec) & NSEC_MASK)                            \
      : bpf_core_field_exists(struct inode___6_7, __i_##what)                                       \
          ? LOAD(struct inode___6_7, inode, __i_##what.tv_sec) * NSEC_PER_SEC +                     \
                LOAD(struct inode___6_7, inode, __i_##what.tv_nsec)                                 \

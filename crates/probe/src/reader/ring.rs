@@ -149,7 +149,7 @@ impl Ring {
     }
 
     fn header(&self, offset: u64) -> &AtomicU32 {
-        debug_assert!(offset < self.size && offset % 8 == 0);
+        debug_assert!(offset < self.size && offset.is_multiple_of(8));
         // SAFETY: `offset` is below the size and a multiple of 8, so the word lies aligned inside
         // the data, which starts a page into the mapping. The kernel changes it atomically.
         unsafe {
