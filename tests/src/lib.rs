@@ -55,10 +55,7 @@ pub fn conformance() -> Option<PathBuf> {
 }
 
 /// Says why a test does nothing.
-#[expect(
-    clippy::print_stderr,
-    reason = "this is how a test says that it skips"
-)]
+#[expect(clippy::print_stderr, reason = "this is how a test says that it skips")]
 pub fn report_skip(reason: &str) {
     eprintln!("skipped: {reason}");
 }
@@ -96,7 +93,8 @@ impl Folder {
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("peregrine-e2e-{}-{count}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("peregrine-e2e-{}-{count}", std::process::id()));
         fs::create_dir_all(&path).expect("a temporary folder can be made");
         Self(path)
     }
@@ -184,7 +182,12 @@ impl Running {
             collect(child.stdout.take().expect("piped"), Arc::clone(&stdout)),
             collect(child.stderr.take().expect("piped"), Arc::clone(&stderr)),
         ];
-        Self { child, stdout, stderr, readers }
+        Self {
+            child,
+            stdout,
+            stderr,
+            readers,
+        }
     }
 
     /// Starts the engine with these arguments and waits until it watches.

@@ -1,0 +1,161 @@
+//! Events of this machine, through the probe.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use event::SyscallCodeSet;
+use probe::{Options, Probe, Reader};
+
+use crate::engine::Engine;
+use crate::housekeeping::{Housekeeping, SourceCounters, wall_clock};
+use crate::signals::Signals;
+
+/// Waits between two looks at empty rings grow from the first to the second. The longest one is
+/// also how late an event of a quiet machine can be.
+const SHORTEST_WAIT: Duration = Duration::from_micros(50);
+const LONGEST_WAIT: Duration = Duration::from_millis(5);
+
+/// How often CPUs that came online are looked for.
+const CPU_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The probe, loaded, with its reader.
+pub(crate) struct Live {
+    probe: Probe,
+    reader: Reader,
+}
+
+impl Live {
+    /// Loads the probe. Nothing is traced before [`start`](Self::start).
+    ///
+    /// # Errors
+    ///
+    /// When the machine or the rights of this process do not allow it.
+    pub(crate) fn load(options: &Options) -> Result<Self> {
+        let mut probe = Probe::load(options)?;
+        let reader = probe.reader().context("failed to map the rings")?;
+        Ok(Self { probe, reader })
+    }
+
+    /// Traces these system calls from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub(crate) fn start(&mut self, syscalls: &SyscallCodeSet) -> Result<()> {
+        self.probe
+            .set_syscalls(syscalls.iter())
+            .context("failed to choose system calls")?;
+        self.probe.attach().context("failed to attach the probe")
+    }
+
+    /// What the probe has counted.
+    pub(crate) fn counters(&self) -> SourceCounters {
+        counters(&self.probe)
+    }
+
+    /// Feeds the engine until a signal, the time limit, or the action `exit` ends it. Then the
+    /// probe is taken off, and what is in the rings is still handled.
+    ///
+    /// # Errors
+    ///
+    /// When the rings of a new CPU cannot be made.
+    pub(crate) fn watch(
+        &mut self,
+        engine: &mut Engine,
+        keeping: &mut Housekeeping,
+        signals: &Signals,
+        duration: Option<Duration>,
+    ) -> Result<End> {
+        let Self { probe, reader } = self;
+        let deadline = duration.map(|duration| Instant::now() + duration);
+        let mut next_cpus = Instant::now() + CPU_INTERVAL;
+        let mut wait = SHORTEST_WAIT;
+        let end = loop {
+            let mut exit = false;
+            let handled = reader.drain(|cpu, record| {
+                engine.handle(cpu, record);
+                // A batch can take long, and statistics are wanted on time.
+                if keeping.is_due(time_of(record)) {
+                    exit |= keeping.run(wall_clock(), &counters(probe), &engine.outputs);
+                }
+            });
+            let now = wall_clock();
+            if keeping.is_due(now) {
+                exit |= keeping.run(now, &counters(probe), &engine.outputs);
+            }
+            if exit {
+                break End::Drops;
+            }
+            if signals.stop() {
+                break End::Signal;
+            }
+            if signals.take_reopen() {
+                engine.outputs.reopen();
+            }
+            let instant = Instant::now();
+            if deadline.is_some_and(|deadline| instant >= deadline) {
+                break End::Deadline;
+            }
+            if instant >= next_cpus {
+                next_cpus = instant + CPU_INTERVAL;
+                let added = probe
+                    .add_new_cpus(reader)
+                    .context("failed to follow a new CPU")?;
+                if added > 0 {
+                    tracing::info!("{added} CPUs came online and are watched");
+                }
+            }
+            if handled == 0 {
+                thread::sleep(wait);
+                wait = (wait * 2).min(LONGEST_WAIT);
+            } else {
+                wait = SHORTEST_WAIT;
+            }
+        };
+        probe.detach();
+        // The youngest records are held back for a moment, for the sake of their order.
+        while reader.has_data() {
+            if reader.drain(|cpu, record| engine.handle(cpu, record)) == 0 {
+                thread::sleep(SHORTEST_WAIT);
+            }
+        }
+        Ok(end)
+    }
+}
+
+/// Why watching ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum End {
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// The option `-M`.
+    Deadline,
+    /// `syscall_event_drops.actions` says so.
+    Drops,
+}
+
+fn time_of(record: &[u8]) -> u64 {
+    record
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+fn counters(probe: &Probe) -> SourceCounters {
+    let counters = match probe.counters() {
+        Ok(counters) => counters,
+        Err(err) => {
+            tracing::error!("The counters of the probe cannot be read: {err}");
+            return SourceCounters::default();
+        }
+    };
+    let total = counters.total();
+    SourceCounters {
+        // Calls that the kernel kept from the probe were never counted as events.
+        events: total.events + counters.skipped_runs,
+        drops: counters.drops(),
+        ring_full: total.ring_full.by_name().to_vec(),
+        too_big: total.too_big,
+        other: counters.drops() - total.ring_full.total() - total.too_big,
+    }
+}

@@ -1,0 +1,108 @@
+//! What is said at the end of a run, and about rules without running them.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use alert::Priority;
+use anyhow::{Result, bail};
+use output::OutputsCounters;
+use rules::{Loaded, describe};
+
+use crate::engine::{Engine, Handled};
+use crate::run::Ended;
+
+/// Matches by priority and by rule.
+pub(crate) fn of_run(engine: &Engine) -> String {
+    let mut matched: Vec<(Priority, &str, u64)> = engine
+        .ruleset()
+        .rules()
+        .iter()
+        .filter(|rule| rule.match_count() > 0)
+        .map(|rule| (rule.priority(), &**rule.name(), rule.match_count()))
+        .collect();
+    matched.sort();
+    let mut out = format!("Events detected: {}\n", engine.handled.matches);
+    out.push_str("Rule counts by severity:\n");
+    for group in matched.chunk_by(|a, b| a.0 == b.0) {
+        if let Some((priority, _, _)) = group.first() {
+            let sum: u64 = group.iter().map(|(_, _, count)| count).sum();
+            let _ = writeln!(out, "   {}: {sum}", priority.to_string().to_uppercase());
+        }
+    }
+    out.push_str("Triggered rules by rule name:\n");
+    for (_, name, count) in matched {
+        let _ = writeln!(out, "   {name}: {count}");
+    }
+    out
+}
+
+/// Logs what was lost on the way, if anything was.
+pub(crate) fn log_losses(handled: &Handled, drops: u64, outputs: &OutputsCounters) {
+    if drops > 0 {
+        tracing::warn!("{drops} events were dropped before they could be read");
+    }
+    if handled.malformed > 0 {
+        tracing::error!("{} records could not be read", handled.malformed);
+    }
+    if outputs.rate_limited > 0 {
+        tracing::warn!(
+            "{} alerts were held back by outputs.rate",
+            outputs.rate_limited
+        );
+    }
+    let queue = outputs.queue.dropped + outputs.queue.discarded;
+    if queue > 0 {
+        tracing::warn!("{queue} alerts were lost because the queue was full or time was up");
+    }
+    for sink in &outputs.sinks {
+        let lost = sink.failed + sink.dropped + sink.discarded;
+        if lost > 0 {
+            tracing::warn!(
+                "{lost} of {} alerts did not get through to {}",
+                sink.offered,
+                sink.name
+            );
+        }
+    }
+    if let Some(grpc) = &outputs.grpc
+        && grpc.lost > 0
+    {
+        tracing::warn!(
+            "{} of {} alerts were lost to gRPC subscribers",
+            grpc.lost,
+            grpc.fanned_out
+        );
+    }
+}
+
+/// The option `-v`.
+pub(crate) fn verbose(
+    out: &mut dyn Write,
+    ended: &Ended,
+    elapsed: Duration,
+    handled: u64,
+) -> io::Result<()> {
+    let seconds = elapsed.as_secs_f64();
+    writeln!(out, "Driver Events:{}", ended.events)?;
+    writeln!(out, "Driver Drops:{}", ended.drops)?;
+    writeln!(
+        out,
+        "Elapsed time: {seconds:.3}, Captured Events: {handled}, {:.2} eps",
+        handled as f64 / seconds.max(1e-9)
+    )
+}
+
+/// `-L` and `-l RULE`.
+pub(crate) fn describe(loaded: &Loaded, rule: Option<&str>, json: bool) -> Result<String> {
+    let described = if json {
+        describe::json(loaded, rule).map(|rules| format!("{rules}\n"))
+    } else {
+        describe::text(loaded, rule)
+    };
+    match (described, rule) {
+        (Some(text), _) => Ok(text),
+        (None, Some(name)) => bail!("there is no rule named '{name}'"),
+        (None, None) => bail!("there are no rules"),
+    }
+}
