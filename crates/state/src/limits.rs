@@ -1,5 +1,7 @@
 //! How much is kept, and how often something was refused or looked up.
 
+use std::time::Duration;
+
 /// Upper bounds of the tables, and how much may be looked up.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -13,6 +15,8 @@ pub struct Limits {
     pub thread_timeout: u64,
     /// Most look-ups of missing threads per second of event time; 0 = none.
     pub lookups_per_second: u32,
+    /// Most time that look-ups of missing threads take per second of event time.
+    pub lookup_time_per_second: Duration,
 }
 
 impl Default for Limits {
@@ -24,6 +28,7 @@ impl Default for Limits {
             purge_interval: 300 * SECOND,
             thread_timeout: 300 * SECOND,
             lookups_per_second: 1000,
+            lookup_time_per_second: Duration::from_millis(100),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Facts from outside the events: `/proc`, or the head of a capture.
 
+use crate::files::FilesId;
 use crate::{
     Descriptor, DescriptorKind, Found, Group, Interface, L4Proto, SocketRole, SocketTuple, State,
     Thread, User,
@@ -9,8 +10,8 @@ impl State {
     /// Adds a thread from outside the events. Its container is found from its cgroups when it is
     /// not set. An entry with the same id is replaced, its descriptors are forgotten.
     ///
-    /// Threads of one process share descriptors: seed the main thread first. When the table is
-    /// full, nothing happens but a count.
+    /// Threads of one process share descriptors and directories, in whichever order they come.
+    /// When the table is full, nothing happens but a count.
     pub fn seed_thread(&mut self, mut thread: Thread) {
         let tid = thread.tid;
         if self.threads.contains(tid) {
@@ -20,14 +21,12 @@ impl State {
             thread.container = self.containers.identify(&thread.cgroups);
         }
         thread.dead = false;
-        thread.files = Default::default();
-        if !thread.is_main()
-            && let Some(main) = self.threads.get_mut(thread.pid)
-        {
-            thread.files = self.files.share(&mut main.files);
-            thread.fs = main.fs;
-        } else {
-            thread.fs = self.new_fs();
+        thread.files = FilesId::default();
+        thread.fs = self.new_fs();
+        let relative = self.threads.of_process(thread.pid).first().copied();
+        if let Some(relative) = relative.and_then(|tid| self.threads.get_mut(tid)) {
+            thread.files = self.files.share(&mut relative.files);
+            thread.fs = relative.fs;
         }
         if thread.last_seen == 0 {
             thread.last_seen = thread.clone_ts;
@@ -91,6 +90,11 @@ impl State {
     /// Adds a group of the host.
     pub fn seed_group(&mut self, group: Group) {
         self.accounts.add_group(None, group);
+    }
+
+    /// Replaces all users and groups of the host, after they have changed.
+    pub fn replace_accounts(&mut self, users: Vec<User>, groups: Vec<Group>) {
+        self.accounts.replace(None, users, groups);
     }
 
     /// Adds an address of the host.

@@ -61,7 +61,7 @@ impl State {
             interfaces: Interfaces::default(),
             containers: container::Cache::new(),
             lookup: None,
-            budget: Budget::new(limits.lookups_per_second),
+            budget: Budget::new(limits.lookups_per_second, limits.lookup_time_per_second),
             purge: Purge::new(&limits),
             recent: RecentExits::new(),
             entered: FxHashMap::default(),

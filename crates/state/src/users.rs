@@ -84,6 +84,19 @@ impl Accounts {
         }
     }
 
+    /// Sets all accounts of a root file system.
+    pub(crate) fn replace(
+        &mut self,
+        container: Option<ContainerId>,
+        users: Vec<User>,
+        groups: Vec<Group>,
+    ) {
+        if let Some(table) = self.table_mut(container) {
+            table.users = users.into_iter().map(|user| (user.uid, user)).collect();
+            table.groups = groups.into_iter().map(|group| (group.gid, group)).collect();
+        }
+    }
+
     pub(crate) fn remove_user(&mut self, container: Option<ContainerId>, uid: u32) {
         if let Some(table) = self.tables.get_mut(&container) {
             table.users.remove(&uid);

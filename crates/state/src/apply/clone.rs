@@ -11,7 +11,7 @@ use event::EventView;
 
 use crate::recent::WINDOW;
 use crate::thread::share;
-use crate::{State, Thread, ThreadFlags as F};
+use crate::{Group, State, Thread, ThreadFlags as F, User};
 
 /// Clone events have the same parameters: 0 result, 1 exe, 2 args, 3 tid, 4 pid, 5 ptid, 6 cwd,
 /// 7 fdlimit, 8 and 9 page faults, 10 to 12 memory, 13 comm, 14 cgroups, 15 flags, 16 uid, 17 gid,
@@ -205,27 +205,29 @@ impl State {
     }
 
     /// Reads the users of a container when its first process turns up.
-    pub(super) fn learn_accounts(&mut self, tid: i64) {
+    pub(crate) fn learn_accounts(&mut self, tid: i64) {
+        let Some(mut lookup) = self.lookup.take() else {
+            return;
+        };
+        self.learn_accounts_from(tid, |pid| lookup.users(pid));
+        self.lookup = Some(lookup);
+    }
+
+    pub(crate) fn learn_accounts_from(
+        &mut self,
+        tid: i64,
+        read: impl FnOnce(i64) -> Option<(Vec<User>, Vec<Group>)>,
+    ) {
         let Some(thread) = self.threads.get(tid) else {
             return;
         };
         let Some((container, _)) = thread.container else {
             return;
         };
-        if self.accounts.knows(container) {
-            return;
-        }
-        let pid = thread.pid;
-        let Some(lookup) = &mut self.lookup else {
-            return;
-        };
-        if let Some((users, groups)) = lookup.users(pid) {
-            users
-                .into_iter()
-                .for_each(|user| self.accounts.add_user(Some(container), user));
-            groups
-                .into_iter()
-                .for_each(|group| self.accounts.add_group(Some(container), group));
+        if !self.accounts.knows(container)
+            && let Some((users, groups)) = read(thread.pid)
+        {
+            self.accounts.replace(Some(container), users, groups);
         }
     }
 }

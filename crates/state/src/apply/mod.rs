@@ -172,19 +172,20 @@ impl State {
 
     /// Asks for a thread that is not in the table. False when it is not there afterwards.
     pub(crate) fn look_up(&mut self, tid: i64, ts: u64) -> bool {
-        let Some(lookup) = &mut self.lookup else {
+        let Some(lookup) = self.lookup.as_mut().filter(|_| tid > 0) else {
             return false;
         };
-        if tid <= 0 || !self.budget.take(ts) {
-            self.counters.n_proc_lookups_refused += u64::from(tid > 0);
+        let Some(found) = self.budget.spend(ts, || lookup.thread(tid)) else {
+            self.counters.n_proc_lookups_refused += 1;
             return false;
-        }
+        };
         self.counters.n_proc_lookups += 1;
-        let Some(found) = lookup.thread(tid).filter(|found| found.thread.tid == tid) else {
+        let Some(found) = found.filter(|found| found.thread.tid == tid) else {
             return false;
         };
         self.seed_found(found, ts);
         self.assign_roles();
+        self.learn_accounts(tid);
         self.threads.contains(tid)
     }
 

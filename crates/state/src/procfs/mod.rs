@@ -22,7 +22,7 @@ use rustix::fs::{AtFlags, CWD, statat};
 use crate::{Descriptor, Found, Group, Lookup, State, User};
 use process::Process;
 use reader::Dir;
-use sockets::Namespaces;
+use sockets::{Namespaces, Recent};
 
 /// Scanning is bound by the kernel, and more threads than this only fight over its locks.
 const MAX_WORKERS: usize = 8;
@@ -38,6 +38,8 @@ pub struct Procfs {
     boot_ts: u64,
     /// When its first process was, ns since the epoch.
     init_ts: u64,
+    /// Sockets for look-ups.
+    sockets: Recent,
 }
 
 impl Procfs {
@@ -55,21 +57,21 @@ impl Procfs {
             controllers,
             boot_ts,
             init_ts,
+            sockets: Recent::default(),
         }
     }
 
     /// Reads everything into `state`: threads, descriptors, users, groups, interfaces. Sockets of
     /// a network namespace are listed once, and only if a process has one.
     pub fn seed(&self, state: &mut State) {
-        let (users, groups) = accounts::read(&self.host_root.join("etc"));
-        users.into_iter().for_each(|user| state.seed_user(user));
-        groups.into_iter().for_each(|group| state.seed_group(group));
+        self.seed_accounts(state);
         interfaces::read(&self.host_root)
             .into_iter()
             .for_each(|interface| state.seed_interface(interface));
         for process in self.processes() {
             let tid = process.main.tid;
             state.seed_thread(process.main);
+            state.learn_accounts_from(tid, |pid| self.accounts_of(pid));
             for thread in process.others {
                 state.seed_thread(thread);
             }
@@ -77,6 +79,12 @@ impl Procfs {
                 state.seed_descriptor(tid, fd, descriptor);
             }
         }
+    }
+
+    /// Reads the users and groups of the host, in place of those that `state` has.
+    pub fn seed_accounts(&self, state: &mut State) {
+        let (users, groups) = accounts::read(&self.host_root.join("etc"));
+        state.replace_accounts(users, groups);
     }
 
     /// All processes but kernel threads, in the order of their numbers.
@@ -92,7 +100,7 @@ impl Procfs {
             let work = || {
                 let mut own = Vec::new();
                 while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    own.extend(self.process(*pid, &namespaces));
+                    own.extend(self.process(*pid, &namespaces, |_| true));
                 }
                 if let Ok(mut found) = found.lock() {
                     found.append(&mut own);
@@ -108,26 +116,36 @@ impl Procfs {
         found
     }
 
-    fn process(&self, pid: i64, namespaces: &Namespaces) -> Option<Process> {
+    fn process(
+        &self,
+        pid: i64,
+        namespaces: &Namespaces,
+        wanted: impl Fn(i64) -> bool,
+    ) -> Option<Process> {
         let dir = Dir::open(&self.proc.join(pid.to_string()))?;
-        let mut process = process::read(&dir, self)?;
+        let mut process = process::read(&dir, self, wanted)?;
         process.descriptors = descriptors::read_all(&dir, namespaces);
         Some(process)
+    }
+
+    /// The accounts that a process sees; `None` when its root is the host's, as it still is when
+    /// a container is being made.
+    fn accounts_of(&self, pid: i64) -> Option<(Vec<User>, Vec<Group>)> {
+        let root = Dir::open(&self.proc.join(pid.to_string()).join("root"))?;
+        let host = Dir::open(&self.host_root)?;
+        (root.identity()? != host.identity()?).then(|| accounts::read_in(&root))
     }
 }
 
 impl Lookup for Procfs {
     fn thread(&mut self, tid: i64) -> Option<Found> {
         let pid = process::group_of(&Dir::open(&self.proc.join(tid.to_string()))?)?;
-        let process = self.process(pid, &Namespaces::default())?;
+        let sockets = self.sockets.get();
+        let process = self.process(pid, &sockets, |other| other == tid)?;
         let (thread, main) = if pid == tid {
             (process.main, None)
         } else {
-            let thread = process
-                .others
-                .into_iter()
-                .find(|thread| thread.tid == tid)?;
-            (thread, Some(process.main))
+            (process.others.into_iter().next()?, Some(process.main))
         };
         Some(Found {
             thread,
@@ -142,14 +160,11 @@ impl Lookup for Procfs {
 
     fn descriptor(&mut self, pid: i64, fd: i64) -> Option<Descriptor> {
         let dir = Dir::open(&self.proc.join(pid.to_string()))?;
-        descriptors::read_one(&dir, fd, &Namespaces::default())
+        descriptors::read_one(&dir, fd, &self.sockets.get())
     }
 
     fn users(&mut self, pid: i64) -> Option<(Vec<User>, Vec<Group>)> {
-        let root = Dir::open(&self.proc.join(pid.to_string()).join("root"))?;
-        let host = Dir::open(&self.host_root)?;
-        // A container is made before it changes its root; then this is still the host's.
-        (root.identity()? != host.identity()?).then(|| accounts::read_in(&root))
+        self.accounts_of(pid)
     }
 }
 

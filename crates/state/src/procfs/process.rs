@@ -55,8 +55,9 @@ pub(super) fn group_of(dir: &Dir) -> Option<i64> {
     decimal(words(value(dir.read("status", MAX_TEXT, &mut buffer), b"Tgid")?).next()?)
 }
 
-/// Reads a process, but for its descriptors. `None` when it is gone or a kernel thread.
-pub(super) fn read(dir: &Dir, procfs: &Procfs) -> Option<Process> {
+/// Reads a process with those of its threads that are `wanted`, but without its descriptors.
+/// `None` when it is gone or a kernel thread.
+pub(super) fn read(dir: &Dir, procfs: &Procfs, wanted: impl Fn(i64) -> bool) -> Option<Process> {
     let mut buffer = Vec::new();
     let exepath = dir.link("exe");
     let cmdline = dir.read("cmdline", MAX_ARGS, &mut buffer);
@@ -97,7 +98,11 @@ pub(super) fn read(dir: &Dir, procfs: &Procfs) -> Option<Process> {
     if threads > 1
         && let Some(tasks) = dir.dir("task")
     {
-        for tid in tasks.numbers().into_iter().filter(|tid| *tid != pid) {
+        for tid in tasks
+            .numbers()
+            .into_iter()
+            .filter(|tid| *tid != pid && wanted(*tid))
+        {
             others.extend(read_thread(&tasks, tid, &main, procfs, &mut buffer));
         }
     }

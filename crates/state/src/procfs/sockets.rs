@@ -1,7 +1,9 @@
 //! The sockets of network namespaces, by inode.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
@@ -17,25 +19,53 @@ const LISTEN: u64 = 0x0a;
 type Sockets = FxHashMap<u64, Descriptor>;
 
 /// The sockets of each namespace, read when a process in it is the first to have one.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub(super) struct Namespaces {
     known: Mutex<FxHashMap<u64, Arc<OnceLock<Sockets>>>>,
+    /// How long reading took, ns.
+    cost: AtomicU64,
 }
 
 impl Namespaces {
     /// A socket of a namespace. `dir` is the directory of a process that is in it.
     pub(super) fn socket(&self, namespace: u64, dir: &Dir, inode: u64) -> Descriptor {
-        let unknown = || Descriptor::new(Kind::Unsupported);
+        let unknown = || Descriptor::new(Kind::Unknown);
         let Ok(mut known) = self.known.lock() else {
             return unknown();
         };
         let sockets = Arc::clone(known.entry(namespace).or_default());
         drop(known);
-        sockets
-            .get_or_init(|| read(dir))
-            .get(&inode)
-            .cloned()
-            .unwrap_or_else(unknown)
+        let sockets = sockets.get_or_init(|| {
+            let start = Instant::now();
+            let sockets = read(dir);
+            let cost = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.cost.fetch_add(cost, Ordering::Relaxed);
+            sockets
+        });
+        sockets.get(&inode).cloned().unwrap_or_else(unknown)
+    }
+}
+
+/// Lists that are used again for a while. A busy host has so many sockets that listing them for
+/// every process that is looked up would be all that this program does; a socket that is newer
+/// than the list is unknown, until an event on it tells what it is.
+#[derive(Default, Debug)]
+pub(super) struct Recent {
+    namespaces: Arc<Namespaces>,
+    since: Option<Instant>,
+}
+
+impl Recent {
+    /// Lists are kept for a second, and longer if making them took more than a fiftieth of that.
+    pub(super) fn get(&mut self) -> Arc<Namespaces> {
+        const SHARE: u32 = 50;
+        let cost = Duration::from_nanos(self.namespaces.cost.load(Ordering::Relaxed));
+        let lifetime = Duration::from_secs(1).max(cost.saturating_mul(SHARE));
+        if self.since.is_none_or(|since| since.elapsed() > lifetime) {
+            self.namespaces = Arc::default();
+            self.since = Some(Instant::now());
+        }
+        Arc::clone(&self.namespaces)
     }
 }
 
