@@ -12,23 +12,33 @@ pub(crate) const WINDOW: u64 = 2_000_000_000;
 /// Direct-mapped: an exit forgets the one that fell into the same slot before, which after 8192
 /// exits in two seconds costs at worst an entry that the next purge removes.
 pub(crate) struct RecentExits {
-    slots: Vec<(i64, i64, u64)>,
+    slots: Vec<Exit>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Exit {
+    tid: i64,
+    /// `None` when the thread was not known.
+    ptid: Option<i64>,
+    ts: u64,
 }
 
 impl RecentExits {
     pub(crate) fn new() -> Self {
         Self {
-            slots: vec![(0, 0, 0); SLOTS],
+            slots: vec![Exit::default(); SLOTS],
         }
     }
 
-    pub(crate) fn add(&mut self, ptid: i64, tid: i64, ts: u64) {
-        self.slots[slot(tid)] = (ptid, tid, ts);
+    pub(crate) fn add(&mut self, ptid: Option<i64>, tid: i64, ts: u64) {
+        self.slots[slot(tid)] = Exit { tid, ptid, ts };
     }
 
     pub(crate) fn contains(&self, ptid: i64, tid: i64, now: u64) -> bool {
-        let (known_ptid, known_tid, ts) = self.slots[slot(tid)];
-        (known_ptid, known_tid) == (ptid, tid) && now.abs_diff(ts) <= WINDOW
+        let exit = self.slots[slot(tid)];
+        exit.tid == tid
+            && exit.ptid.is_none_or(|known| known == ptid)
+            && now.abs_diff(exit.ts) <= WINDOW
     }
 }
 

@@ -18,6 +18,9 @@ use crate::{
 /// `AT_FDCWD`: the working directory where a descriptor of a directory is expected.
 const AT_FDCWD: i64 = -100;
 
+/// So many shared working directories are kept without a look at who uses them.
+pub(crate) const MIN_SHARED_FS: usize = 1024;
+
 /// Everything that is known about the machine.
 pub struct State {
     pub(crate) limits: Limits,
@@ -42,6 +45,8 @@ pub struct State {
     pub(crate) last_fs: u32,
     /// Working directories that more than one process uses.
     pub(crate) shared_fs: FxHashSet<u32>,
+    /// At this size, the ones that nobody uses any more are forgotten.
+    pub(crate) max_shared_fs: usize,
     /// Ports that seeded sockets listen on.
     pub(crate) server_ports: FxHashSet<u16>,
     /// Seeded sockets of which it is not known which end is the client's.
@@ -71,6 +76,7 @@ impl State {
             last_fd: (FilesId::default(), -1),
             last_fs: 0,
             shared_fs: FxHashSet::default(),
+            max_shared_fs: MIN_SHARED_FS,
             server_ports: FxHashSet::default(),
             without_role: Vec::new(),
             scratch: Vec::new(),
@@ -99,11 +105,7 @@ impl State {
 
     /// The main thread of the parent process.
     pub fn parent(&self, thread: &Thread) -> Option<&Thread> {
-        let main = if thread.is_main() {
-            thread
-        } else {
-            self.thread(thread.pid)?
-        };
+        let main = self.main_thread(thread).unwrap_or(thread);
         let parent = self.thread(main.ptid)?;
         self.main_thread(parent)
     }

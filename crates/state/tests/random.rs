@@ -4,7 +4,7 @@ mod support;
 
 use event::{Encoder, EventType, EventView, ParamType, events};
 use proptest::prelude::*;
-use state::{Limits, State};
+use state::{Descriptor, DescriptorKind, Found, Group, Limits, Lookup, State, Thread, User};
 
 /// A parameter, drawn so that ids and descriptors meet often.
 #[derive(Clone, Debug)]
@@ -42,6 +42,39 @@ fn event_type() -> impl Strategy<Value = EventType> {
         EventType::SYSCALL_DUP2_X,
     ];
     prop_oneof![prop::sample::select(codes), prop::sample::select(process)]
+}
+
+/// Knows half of the threads, and groups them differently than the events do.
+struct Half;
+
+impl Lookup for Half {
+    fn thread(&mut self, tid: i64) -> Option<Found> {
+        let pid = tid / 3 * 3 + 1;
+        let thread = |tid| {
+            let mut thread = Thread::new(tid, pid);
+            thread.ptid = (pid + 3) % 12;
+            thread
+        };
+        let main = (tid != pid).then(|| thread(pid));
+        let descriptors = vec![(3, Descriptor::new(DescriptorKind::File))];
+        (tid % 2 == 0).then(|| Found {
+            thread: thread(tid),
+            main,
+            descriptors,
+        })
+    }
+
+    fn is_alive(&mut self, tid: i64) -> bool {
+        tid % 4 == 0
+    }
+
+    fn descriptor(&mut self, _: i64, fd: i64) -> Option<Descriptor> {
+        (fd % 2 == 0).then(|| Descriptor::new(DescriptorKind::Fifo))
+    }
+
+    fn users(&mut self, _: i64) -> Option<(Vec<User>, Vec<Group>)> {
+        None
+    }
 }
 
 type Record = (EventType, i64, u64, Vec<Param>);
@@ -130,6 +163,7 @@ proptest! {
 
     #[test]
     fn any_sequence_of_events(
+        live in any::<bool>(),
         records in prop::collection::vec(
             (event_type(), -1i64..12, 0u64..3, prop::collection::vec(param(), 0..32)),
             1..120,
@@ -137,6 +171,9 @@ proptest! {
     ) {
         let limits = Limits { threads: 8, descriptors: 5, ..Limits::default() };
         let mut state = State::new(limits.clone());
+        if live {
+            state.set_lookup(Box::new(Half));
+        }
         let mut encoder = Encoder::new();
         let mut ts = 1_000_000_000;
         let mut path = Vec::new();

@@ -98,6 +98,60 @@ fn a_child_that_has_exited_already_is_not_entered_again() {
 }
 
 #[test]
+fn nor_is_one_whose_only_event_was_its_exit() {
+    let mut machine = Machine::with_shell();
+    machine.exit(20, 0);
+    machine.clone(T::SYSCALL_CLONE_20_X, 20, Ids::process(10, 1), 0);
+    assert!(machine.state.thread(20).is_none());
+}
+
+#[test]
+fn seeded_threads_find_their_process_in_any_order() {
+    for order in [[30, 31, 32], [31, 30, 32], [32, 31, 30]] {
+        let mut machine = Machine::with_shell();
+        for tid in order {
+            let mut thread = state::Thread::new(tid, 30);
+            thread.ptid = 10;
+            thread.cwd = support::bytes("/home/");
+            machine.state.seed_thread(thread);
+        }
+        machine.openat(31, 3, CWD, "x", 1);
+        machine.apply(T::SYSCALL_CHDIR_X, 32, |e| {
+            e.i64(0).str("/tmp");
+        });
+        for tid in order {
+            assert_eq!(machine.name(tid, 3), Some("/home/x"), "{order:?} {tid}");
+            assert_eq!(&*machine.thread(tid).cwd, b"/tmp/", "{order:?} {tid}");
+        }
+        assert_eq!(machine.state.thread_count(machine.thread(30)), 3);
+        assert_eq!(machine.state.counters().n_fds, 1);
+    }
+}
+
+#[test]
+fn directories_shared_by_processes_are_forgotten_with_them() {
+    let mut machine = Machine::with_shell();
+    let flags = F::CLONE_FS;
+    for round in 0..3000 {
+        let (first, second) = (100 + round * 2, 101 + round * 2);
+        machine.fork(10, first);
+        machine.clone(
+            T::SYSCALL_CLONE_20_X,
+            second,
+            Ids::process(first, 10),
+            flags,
+        );
+        machine.apply(T::SYSCALL_CHDIR_X, first, |e| {
+            e.i64(0).str("/tmp");
+        });
+        assert_eq!(&*machine.thread(second).cwd, b"/tmp/");
+        machine.exit(second, 0);
+        machine.exit(first, 0);
+    }
+    assert_eq!(&*machine.thread(10).cwd, b"/home/");
+}
+
+#[test]
 fn an_old_entry_under_the_childs_id_is_a_missed_exit() {
     for in_child in [true, false] {
         for (age, replaced) in [(SECOND, false), (3 * SECOND, true)] {

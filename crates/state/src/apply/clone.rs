@@ -175,6 +175,7 @@ impl State {
         thread.dead = false;
         thread.files = Default::default();
         thread.fs = own_fs;
+        let mut shared_fs = None;
         if let Some(maker) = maker.and_then(|maker| self.threads.get_mut(maker)) {
             if flags & F::CLONE_FILES != 0 {
                 thread.files = self.files.share(&mut maker.files);
@@ -183,10 +184,11 @@ impl State {
             }
             if flags & F::CLONE_FS != 0 {
                 thread.fs = maker.fs;
-                if maker.pid != thread.pid {
-                    self.shared_fs.insert(maker.fs);
-                }
+                shared_fs = Some(maker.fs).filter(|_| maker.pid != thread.pid);
             }
+        }
+        if let Some(fs) = shared_fs {
+            self.share_fs(fs);
         }
         thread.clone_ts = ts;
         thread.last_seen = ts;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use event::EventView;
+use rustc_hash::FxHashSet;
 
+use crate::state::MIN_SHARED_FS;
 use crate::{SharedBytes, State};
 
 impl State {
@@ -84,6 +86,17 @@ impl State {
         }
         let cwd: SharedBytes = Arc::from(cwd.as_slice());
         self.for_sharers(tid, |thread| thread.cwd = Arc::clone(&cwd));
+    }
+
+    /// Notes that a working directory is not one process's alone.
+    pub(super) fn share_fs(&mut self, fs: u32) {
+        if !self.shared_fs.insert(fs) || self.shared_fs.len() < self.max_shared_fs {
+            return;
+        }
+        let used: FxHashSet<u32> = self.threads.iter().map(|thread| thread.fs).collect();
+        self.shared_fs
+            .retain(|known| *known == fs || used.contains(known));
+        self.max_shared_fs = MIN_SHARED_FS.max(self.shared_fs.len() * 2);
     }
 
     /// Does something to a thread and to all that share its directories: those of its process,

@@ -51,10 +51,12 @@ impl State {
             thread.vpid = pid;
         }
         self.read_exec(&mut thread, event, was_placeholder);
-        thread.flags = 0;
-        if thread.is_in_pid_namespace() {
-            thread.flags = ThreadFlags::CHILD_IN_PIDNS;
-        }
+        let inside = thread.is_in_pid_namespace();
+        thread.flags = if inside {
+            ThreadFlags::CHILD_IN_PIDNS
+        } else {
+            0
+        };
         self.files.unshare(&mut thread.files, &mut self.counters);
         let close = |_, descriptor: &crate::Descriptor| descriptor.is_cloexec();
         self.files

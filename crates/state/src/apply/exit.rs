@@ -12,10 +12,11 @@ impl State {
     /// The thread counts as dead at once, and goes at the next event.
     pub(super) fn exit(&mut self, event: &EventView<'_>) {
         let tid = event.tid();
-        let Some(thread) = self.threads.get(tid) else {
+        let ptid = self.threads.get(tid).map(|thread| thread.ptid);
+        self.recent.add(ptid, tid, event.ts());
+        if ptid.is_none() {
             return;
-        };
-        self.recent.add(thread.ptid, tid, event.ts());
+        }
         self.threads.set_dead(tid, true);
         self.pending.push(Pending::Thread {
             tid,
