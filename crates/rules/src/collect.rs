@@ -133,7 +133,7 @@ impl Definitions {
     pub(crate) fn add(&mut self, item: Item, requirements: &Requirements<'_>) {
         self.clock += 1;
         match item {
-            Item::EngineVersion(item) => self.engine_version(item, requirements.engine),
+            Item::EngineVersion(item) => self.engine_version(&item, requirements.engine),
             Item::PluginVersions(items) => {
                 for item in items {
                     self.plugin(item, requirements.plugins);
@@ -152,7 +152,7 @@ impl Definitions {
         }
     }
 
-    fn engine_version(&mut self, item: EngineVersion, engine: Version) {
+    fn engine_version(&mut self, item: &EngineVersion, engine: Version) {
         self.engine = self.engine.max(Some(item.version));
         if !engine.satisfies(item.version) {
             let message = format!(
@@ -221,7 +221,7 @@ impl Definitions {
                 None => {
                     let message = "List uses 'append' or 'override.items: append' but no list by that name already exists";
                     let near = suggest::nearest(&name, self.lists.names()).map(str::to_owned);
-                    self.nothing_there(message, &item.name, &item.chain, near);
+                    self.nothing_there(message, &item.name, &item.chain, near.as_deref());
                 }
             }
             return;
@@ -249,7 +249,7 @@ impl Definitions {
                 None => {
                     let message = "Macro uses 'append' or 'override.condition: append' but no macro by that name already exists";
                     let near = suggest::nearest(&name, self.macros.names()).map(str::to_owned);
-                    self.nothing_there(message, &item.name, &item.chain, near);
+                    self.nothing_there(message, &item.name, &item.chain, near.as_deref());
                 }
             }
             return;
@@ -274,7 +274,7 @@ impl Definitions {
         message: &str,
         name: &Word,
         chain: &[Location],
-        near: Option<String>,
+        near: Option<&str>,
     ) {
         if self
             .unreadable
@@ -285,7 +285,7 @@ impl Definitions {
         }
         let diagnostic = Diagnostic::new(Code::Validate, message, name.span, chain)
             .with_label("not defined before this")
-            .with_suggestion(near.as_deref());
+            .with_suggestion(near);
         self.diagnostics.push(diagnostic);
     }
 }

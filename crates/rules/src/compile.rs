@@ -48,6 +48,8 @@ pub(crate) struct Details {
     pub(crate) fields: BTreeSet<String>,
     /// The condition with everything put in.
     pub(crate) compiled: String,
+    /// The events that it can match; only of macros, rules know theirs.
+    pub(crate) events: Option<EventTypes>,
 }
 
 /// Everything that compiled, and what did not.

@@ -51,7 +51,7 @@ pub(crate) fn read(file: FileId, source: &Source) -> Contents {
             Code::FileRead,
             message,
             root.span,
-            &[root.clone()],
+            std::slice::from_ref(&root),
         ));
         return contents;
     }
@@ -62,7 +62,7 @@ pub(crate) fn read(file: FileId, source: &Source) -> Contents {
             Code::YamlParse,
             broken.message,
             broken.span,
-            &[root.clone()],
+            std::slice::from_ref(&root),
         );
         diagnostic.help.extend(broken.help.map(str::to_owned));
         contents.diagnostics.push(diagnostic);
@@ -337,9 +337,8 @@ impl Reader {
         let keys = Keys::new(entries);
         let name = self.text(&keys, key)?;
         let span = keys.get(key).map_or(name.span, |entry| entry.key.span);
-        self.within(place, &name.as_str().to_owned(), span, |reader| {
-            read(reader, name, &keys)
-        })
+        let title = name.as_str().to_owned();
+        self.within(place, &title, span, |reader| read(reader, name, &keys))
     }
 
     fn list(&mut self, name: Word, keys: &Keys<'_>) -> Option<ListItem> {

@@ -365,7 +365,7 @@ fn index_source(
         if rule.events.is_empty() {
             continue; // It can never match; `never_true` rules cost nothing.
         }
-        let mut types = rule.events.events.clone();
+        let mut types = rule.events.events;
         // An event that a plugin injects carries a name of its own.
         types.insert(EventType::ASYNCEVENT_E);
         for event_type in types.iter() {

@@ -89,7 +89,7 @@ impl Definitions {
             }
         };
         let near = suggest::nearest(item.name.as_str(), self.rules.names()).map(str::to_owned);
-        self.nothing_there(message, &item.name, &item.chain, near);
+        self.nothing_there(message, &item.name, &item.chain, near.as_deref());
     }
 
     fn define_rule(&mut self, item: RuleItem, sources: &[&str]) {

@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use condition::{Expr, ExprKind, ParseOptions, parse_recovering};
+use condition::{Expr, ExprKind, ParseOptions, expand_macros, parse_recovering};
 
 use super::lists::{Insertion, Lists, enclosing};
 use super::{Details, Texts, messages};
 use crate::collect::{Definitions, MacroDef};
 use crate::diagnostic::{Code, Diagnostic, Location, Place};
+use crate::infer;
 use crate::source::Span;
 use crate::suggest;
 
@@ -290,6 +291,11 @@ impl Macros {
         let describe = |item: &Macro| {
             let mut details = super::rule::describe(&item.expr);
             details.lists = named(item);
+            let expanded = expand_macros(&item.expr, &mut |name| self.get(name));
+            if let Ok(expanded) = expanded {
+                details.events = Some(infer::event_types(&expanded, &mut Vec::new()));
+                details.compiled = expanded.to_string();
+            }
             details
         };
         self.macros.iter().map(describe).collect()

@@ -1,6 +1,6 @@
 //! Diagnostics of the condition language's errors.
 
-use condition::{CompileError, CompileErrorKind, FieldError, ParseError, Warning, WarningKind};
+use condition::{CompileError, CompileErrorKind, FieldError, ParseError, Warning};
 use field::TemplateErrorKind;
 
 use super::lists::Insertion;
@@ -96,14 +96,13 @@ pub(super) fn compile_error(
 
 /// Whether a rule that asked to be skipped when something is unknown is skipped for this.
 pub(super) fn is_unknown(error: &CompileError) -> bool {
-    match &error.kind {
+    matches!(
+        error.kind,
         CompileErrorKind::Field {
             error: FieldError::Unknown { .. },
             ..
-        } => true,
-        CompileErrorKind::Constant { reason, .. } => reason.contains("unknown event type"),
-        _ => false,
-    }
+        } | CompileErrorKind::ImpossibleConstant { .. }
+    )
 }
 
 fn about_field(mut diagnostic: Diagnostic, field: &str, error: &FieldError) -> Diagnostic {
@@ -123,13 +122,7 @@ fn about_field(mut diagnostic: Diagnostic, field: &str, error: &FieldError) -> D
 pub(super) fn warning(warning: &Warning, span: Span, chain: &[Location]) -> Diagnostic {
     let chain = in_expression(chain, span);
     let message = warning.kind.to_string();
-    let diagnostic = Diagnostic::new(Code::ConditionWarning, message, span, &chain);
-    match &warning.kind {
-        WarningKind::ConstantLooksLikeField(name) => diagnostic.with_help(format!(
-            "to compare with the field of that name, write `val({name})`"
-        )),
-        _ => diagnostic,
-    }
+    Diagnostic::new(Code::ConditionWarning, message, span, &chain)
 }
 
 /// A problem with an output.
@@ -147,6 +140,9 @@ pub(super) fn template_error(
     let diagnostic = Diagnostic::new(Code::CompileOutput, error.to_string(), span, &chain);
     match error {
         TemplateErrorKind::Field { name, error } => about_field(diagnostic, name, error),
+        TemplateErrorKind::Syntax(_) | TemplateErrorKind::Ends => diagnostic.with_help(
+            "`%` always starts a field; there is no way to write the sign itself, so say `percent`",
+        ),
         _ => diagnostic,
     }
 }

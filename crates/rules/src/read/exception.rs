@@ -30,11 +30,10 @@ impl Reader {
                     return None;
                 }
             };
-            let read: Vec<Option<ExceptionItem>> = items
+            let exceptions: Vec<ExceptionItem> = items
                 .iter()
-                .map(|item| reader.exception(item, appended))
+                .filter_map(|item| reader.exception(item, appended))
                 .collect();
-            let exceptions: Vec<ExceptionItem> = read.into_iter().collect::<Option<_>>()?;
             for (index, exception) in exceptions.iter().enumerate() {
                 let earlier = exceptions.iter().take(index);
                 let Some(twin) = earlier
@@ -73,35 +72,31 @@ impl Reader {
             reader.text(&keys, "name")
         })?;
         let span = keys.get("name").map_or(node.span, |entry| entry.key.span);
-        self.within(
-            Place::Exception,
-            &name.as_str().to_owned(),
-            span,
-            |reader| {
-                reader.unknown_keys(&keys, KEYS);
-                let fields = reader.names(&keys, "fields");
-                let comps = reader.names(&keys, "comps");
-                let values = reader.exception_values(&keys);
-                let (fields, comps, values) = (fields.ok()?, comps.ok()?, values?);
-                if fields.is_none() && !appended {
-                    let message = "Rule exception must have fields property with a list of fields";
-                    reader.error(Code::YamlValidate, message, name.span, "needs `fields`");
-                    return None;
-                }
-                if appended && values.is_empty() {
-                    let message = "Overriding/appending exception with no values";
-                    reader.error(Code::AppendNoValues, message, name.span, "appends nothing");
-                }
-                let chain = reader.chain.clone();
-                Some(ExceptionItem {
-                    name,
-                    fields,
-                    comps,
-                    values,
-                    chain,
-                })
-            },
-        )
+        let title = name.as_str().to_owned();
+        self.within(Place::Exception, &title, span, |reader| {
+            reader.unknown_keys(&keys, KEYS);
+            let fields = reader.names(&keys, "fields");
+            let comps = reader.names(&keys, "comps");
+            let values = reader.exception_values(&keys);
+            let (fields, comps, values) = (fields.ok()?, comps.ok()?, values?);
+            if fields.is_none() && !appended {
+                let message = "Rule exception must have fields property with a list of fields";
+                reader.error(Code::YamlValidate, message, name.span, "needs `fields`");
+                return None;
+            }
+            if appended && values.is_empty() {
+                let message = "Overriding/appending exception with no values";
+                reader.error(Code::AppendNoValues, message, name.span, "appends nothing");
+            }
+            let chain = reader.chain.clone();
+            Some(ExceptionItem {
+                name,
+                fields,
+                comps,
+                values,
+                chain,
+            })
+        })
     }
 
     /// One name, or a sequence of names; an empty sequence is nothing.
@@ -112,8 +107,11 @@ impl Reader {
         match &entry.value.kind {
             Kind::Null => Ok(None),
             Kind::Sequence(items) if items.is_empty() => Ok(None),
-            Kind::Sequence(_) => {
+            Kind::Sequence(items) => {
                 let words = self.words(entry, Place::ValueFor).ok_or(())?;
+                if words.len() != items.len() {
+                    return Err(());
+                }
                 Ok(Some(Names::Many(words, entry.value.span)))
             }
             _ => Ok(self.optional(keys, key)?.map(Names::One)),

@@ -192,7 +192,7 @@ impl Reader {
         Err(())
     }
 
-    /// The texts of a sequence.
+    /// The texts of a sequence; what is no text is reported and left out.
     pub(super) fn words(&mut self, entry: &Entry, place: Place) -> Option<Vec<Word>> {
         let node = &entry.value;
         let key = name_of(entry).unwrap_or_default().to_owned();
@@ -207,9 +207,12 @@ impl Reader {
                 );
                 return None;
             };
-            let words: Vec<Option<Word>> =
-                items.iter().map(|item| reader.word(item, place)).collect();
-            words.into_iter().collect()
+            Some(
+                items
+                    .iter()
+                    .filter_map(|item| reader.word(item, place))
+                    .collect(),
+            )
         })
     }
 
