@@ -10,22 +10,56 @@ const ID_LEN: usize = 64;
 /// The container that a thread's cgroups name: the first of them that names one wins.
 ///
 /// `cgroups` holds `subsystem=path` pairs, each ended by a NUL, as events carry them.
+///
+/// containerd's own names say nothing by themselves: any `/<namespace>/<name>` could be one, and
+/// other programs make such cgroups too, with hexadecimal names even. But a runtime puts a
+/// container under the same path in every hierarchy, so a name that only some of them have is
+/// somebody else's.
 pub fn identify(cgroups: &[u8]) -> Match {
-    cgroups.split(|&byte| byte == 0).find_map(|pair| {
-        let at = pair.iter().position(|&byte| byte == b'=')?;
-        identify_path(&pair[at + 1..])
-    })
+    pairs(cgroups)
+        .find_map(|(_, path)| identify_marked(path))
+        .or_else(|| {
+            let mut controllers =
+                pairs(cgroups).filter(|(subsystem, _)| !is_bookkeeping(subsystem));
+            let (_, path) = controllers.next()?;
+            controllers
+                .all(|(_, other)| other == path)
+                .then(|| containerd(path))?
+        })
 }
 
 /// The container that one cgroup path names.
 pub fn identify_path(path: &[u8]) -> Match {
+    identify_marked(path).or_else(|| containerd(path))
+}
+
+/// Names that carry the mark of their runtime.
+fn identify_marked(path: &[u8]) -> Match {
     podman(path)
         .or_else(|| docker(path))
         .or_else(|| cri(path))
         .or_else(|| lxc(path))
         .or_else(|| libvirt_lxc(path))
         .or_else(|| bpm(path))
-        .or_else(|| containerd(path))
+}
+
+fn pairs(cgroups: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    cgroups.split(|&byte| byte == 0).filter_map(|pair| {
+        let at = pair.iter().position(|&byte| byte == b'=')?;
+        // A named hierarchy (`name=systemd=/path`) has a second sign in its name.
+        let at = if pair.starts_with(b"name=") {
+            at + 1 + pair[at + 1..].iter().position(|&byte| byte == b'=')?
+        } else {
+            at
+        };
+        Some((&pair[..at], &pair[at + 1..]))
+    })
+}
+
+/// Hierarchies without a controller: systemd's own, and the unified one beside older ones. A
+/// runtime may leave its containers out of them.
+fn is_bookkeeping(subsystem: &[u8]) -> bool {
+    subsystem.starts_with(b"name=")
 }
 
 /// The components, the innermost first.

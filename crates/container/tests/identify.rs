@@ -157,3 +157,23 @@ fn the_first_cgroup_that_names_a_container_wins() {
     assert_eq!(first, Some((id, ty)));
     assert_eq!(cache.identify(&cgroups), first);
 }
+
+#[test]
+fn an_ambiguous_name_must_be_in_every_hierarchy() {
+    let identify = |cgroups: &[u8]| {
+        container::identify(cgroups).map(|(id, kind)| (id.as_bytes().to_vec(), kind))
+    };
+    let everywhere = b"cpuset=/default/redis\0cpu=/default/redis\0memory=/default/redis\0";
+    let found = Some((b"redis".to_vec(), ContainerType::Containerd));
+    assert_eq!(identify(everywhere), found);
+    let with_systemd = b"name=systemd=/user.slice\0cpu=/default/redis\0memory=/default/redis\0";
+    assert_eq!(identify(with_systemd), found);
+    // Somebody's own memory group, with a hexadecimal name.
+    let one = b"cpuset=/\0cpu=/\0memory=/supervisor/feb332077cfbcd84e31b5a16900d6ec3\0";
+    assert_eq!(identify(one), None);
+    // A name with a runtime's mark counts wherever it is.
+    let id = "7951fb549ab99e0722a949b6c121634e1f3a36b5bacbe5392991e3b12251e6b8";
+    let marked = format!("cpuset=/\0memory=/docker/{id}\0");
+    let found = Some((id.as_bytes()[..12].to_vec(), ContainerType::Docker));
+    assert_eq!(identify(marked.as_bytes()), found);
+}
