@@ -164,7 +164,7 @@ fn an_ambiguous_name_must_be_in_every_hierarchy() {
         container::identify(cgroups).map(|(id, kind)| (id.as_bytes().to_vec(), kind))
     };
     let everywhere = b"cpuset=/default/redis\0cpu=/default/redis\0memory=/default/redis\0";
-    let found = Some((b"redis".to_vec(), ContainerType::Containerd));
+    let found = Some((b"redis".to_vec(), T::Containerd));
     assert_eq!(identify(everywhere), found);
     let with_systemd = b"name=systemd=/user.slice\0cpu=/default/redis\0memory=/default/redis\0";
     assert_eq!(identify(with_systemd), found);
@@ -174,6 +174,6 @@ fn an_ambiguous_name_must_be_in_every_hierarchy() {
     // A name with a runtime's mark counts wherever it is.
     let id = "7951fb549ab99e0722a949b6c121634e1f3a36b5bacbe5392991e3b12251e6b8";
     let marked = format!("cpuset=/\0memory=/docker/{id}\0");
-    let found = Some((id.as_bytes()[..12].to_vec(), ContainerType::Docker));
+    let found = Some((id.as_bytes()[..12].to_vec(), T::Docker));
     assert_eq!(identify(marked.as_bytes()), found);
 }

@@ -1,18 +1,18 @@
 //! The file of `-s`: a line of counters at a steady pace.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use metrics::{KernelCounts, StatisticsWriter};
 
 /// Writes lines when they are due. Ticks that were missed do not pile up.
 pub(crate) struct Statistics {
-    file: File,
+    path: PathBuf,
+    writer: StatisticsWriter<File>,
     interval: u64,
     due: u64,
-    sample: u64,
-    last: (u64, u64),
+    failed: bool,
 }
 
 impl Statistics {
@@ -22,18 +22,9 @@ impl Statistics {
     ///
     /// When it cannot be opened.
     pub(crate) fn open(path: &Path, interval: u64, now: u64) -> Result<Self> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
+        let writer = StatisticsWriter::open(path)
             .with_context(|| format!("failed to open the statistics file {}", path.display()))?;
-        Ok(Self {
-            file,
-            interval,
-            due: now + interval,
-            sample: 0,
-            last: (0, 0),
-        })
+        Ok(Self { path: path.to_owned(), writer, interval, due: now + interval, failed: false })
     }
 
     /// When the next line is due, ns since the epoch.
@@ -50,20 +41,13 @@ impl Statistics {
         }
     }
 
-    /// Writes a line.
+    /// Writes a line. The first failure is logged; the engine goes on without statistics.
     pub(crate) fn sample(&mut self, events: u64, drops: u64) {
-        self.sample += 1;
-        let (e, d) = (events - self.last.0, drops - self.last.1);
-        self.last = (events, drops);
-        let pct = if e == 0 {
-            0.0
-        } else {
-            100.0 * d as f64 / e as f64
-        };
-        let _ = writeln!(
-            self.file,
-            "{{\"sample\": {}, \"cur\": {{\"events\": {events}, \"drops\": {drops}, \"preemptions\": 0}}, \"delta\": {{\"events\": {e}, \"drops\": {d}, \"preemptions\": 0}}, \"drop_pct\": {pct}}},",
-            self.sample
-        );
+        let result = self.writer.write(KernelCounts { events, drops, preemptions: 0 });
+        if let Err(err) = result
+            && !std::mem::replace(&mut self.failed, true)
+        {
+            tracing::error!("The statistics file {} cannot be written: {err}", self.path.display());
+        }
     }
 }
