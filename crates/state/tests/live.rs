@@ -219,6 +219,17 @@ fn a_mounted_host() {
         "proc/70/task/71/status",
         "Name:\tother\nTgid:\t70\nNSpid:\t71\n",
     );
+    // A process whose main thread has exited.
+    root.file(
+        "proc/90/status",
+        "Name:\tdead\nTgid:\t90\nPPid:\t1\nNSpid:\t90\nThreads:\t2\n",
+    );
+    root.file("proc/90/task/90/cmdline", "");
+    root.file(
+        "proc/90/task/91/status",
+        "Name:\tlive\nTgid:\t90\nNSpid:\t91\n",
+    );
+    root.file("proc/90/task/91/cmdline", "/bin/survivor\0");
     // A kernel thread, one that is vanishing, and things that are no processes.
     root.file("proc/2/status", "Name:\tkthreadd\nTgid:\t2\nPPid:\t0\n");
     root.file("proc/80/cmdline", "gone\0");
@@ -229,7 +240,13 @@ fn a_mounted_host() {
     Procfs::new(&root.0).seed(&mut state);
     let mut tids: Vec<i64> = state.threads().map(|thread| thread.tid).collect();
     tids.sort_unstable();
-    assert_eq!(tids, [1, 70, 71]);
+    assert_eq!(tids, [1, 70, 71, 90, 91]);
+    for tid in [90, 91] {
+        assert_eq!(
+            &*state.thread(tid).expect("it is there").exe,
+            b"/bin/survivor"
+        );
+    }
     let thread = state.thread(70).expect("it is there");
     assert_eq!(
         (&*thread.exe, &*thread.args),

@@ -123,8 +123,9 @@ impl Procfs {
         wanted: impl Fn(i64) -> bool,
     ) -> Option<Process> {
         let dir = Dir::open(&self.proc.join(pid.to_string()))?;
-        let mut process = process::read(&dir, self, wanted)?;
-        process.descriptors = descriptors::read_all(&dir, namespaces);
+        let living = process::living(&dir)?;
+        let mut process = process::read(&dir, &living, self, wanted)?;
+        process.descriptors = descriptors::read_all(living.dir(&dir), namespaces);
         Some(process)
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Stat, StatVfsMountFlags, statvfs};
+use rustix::fs::Stat;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Procfs;
@@ -55,44 +55,67 @@ pub(super) fn group_of(dir: &Dir) -> Option<i64> {
     decimal(words(value(dir.read("status", MAX_TEXT, &mut buffer), b"Tgid")?).next()?)
 }
 
-/// Reads a process with those of its threads that are `wanted`, but without its descriptors.
-/// `None` when it is gone or a kernel thread.
-pub(super) fn read(dir: &Dir, procfs: &Procfs, wanted: impl Fn(i64) -> bool) -> Option<Process> {
-    let mut buffer = Vec::new();
+/// Where the facts that the threads of a process share can be read: in the process's directory,
+/// or, when its main thread has exited before the others, in that of another. `None` when the
+/// process is gone or a kernel thread.
+pub(super) fn living(dir: &Dir) -> Option<Living> {
     let exepath = dir.link("exe");
-    let cmdline = dir.read("cmdline", MAX_ARGS, &mut buffer);
-    if exepath.is_empty() && cmdline.is_empty() {
+    let mut buffer = Vec::new();
+    if !exepath.is_empty() || !dir.read("cmdline", 1, &mut buffer).is_empty() {
+        return Some(Living {
+            other: None,
+            exepath,
+        });
+    }
+    if thread_count(dir.read("status", MAX_TEXT, &mut buffer)) < 2 {
         return None;
     }
-    let end = cmdline
-        .iter()
-        .position(|&byte| byte == 0)
-        .unwrap_or(cmdline.len());
-    let exe: SharedBytes = Arc::from(&cmdline[..end]);
-    let args: SharedBytes = Arc::from(cmdline.get(end + 1..).unwrap_or_default());
+    let tasks = dir.dir("task")?;
+    tasks.numbers().into_iter().find_map(|tid| {
+        let other = tasks.dir(&tid.to_string())?;
+        let exepath = other.link("exe");
+        let alive = !exepath.is_empty() || !other.read("cmdline", 1, &mut buffer).is_empty();
+        alive.then_some(Living {
+            other: Some(other),
+            exepath,
+        })
+    })
+}
 
+/// The answer of [`living`].
+pub(super) struct Living {
+    /// The directory of another thread than the main one.
+    other: Option<Dir>,
+    exepath: Vec<u8>,
+}
+
+impl Living {
+    /// The directory to read, given the process's own.
+    pub(super) fn dir<'a>(&'a self, own: &'a Dir) -> &'a Dir {
+        self.other.as_ref().unwrap_or(own)
+    }
+}
+
+fn thread_count(status: &[u8]) -> usize {
+    value(status, b"Threads").and_then(first).unwrap_or(1)
+}
+
+/// Reads a process with those of its threads that are `wanted`, but without its descriptors.
+pub(super) fn read(
+    dir: &Dir,
+    living: &Living,
+    procfs: &Procfs,
+    wanted: impl Fn(i64) -> bool,
+) -> Option<Process> {
+    let mut buffer = Vec::new();
     let status = dir.read("status", MAX_TEXT, &mut buffer);
-    let threads: usize = value(status, b"Threads").and_then(first).unwrap_or(1);
+    let threads = thread_count(status);
     let pid = value(status, b"Tgid").and_then(first)?;
     let mut main = Thread::new(pid, pid);
-    (main.exe, main.args) = (exe, args);
     read_status(&mut main, status);
-    read_stat(
-        &mut main,
-        dir.read("stat", MAX_TEXT, &mut buffer),
-        procfs.boot_ts,
-    );
-    main.env = Arc::from(dir.read("environ", MAX_ARGS, &mut buffer));
-    main.cwd = directory(dir.link("cwd"));
-    main.root = Arc::from(dir.link("root"));
-    main.fd_limit = open_files(dir.read("limits", MAX_TEXT, &mut buffer)).unwrap_or(-1);
-    main.loginuid = decimal(dir.read("loginuid", 16, &mut buffer).trim_ascii()).unwrap_or(u32::MAX);
-    main.cgroups = cgroups(
-        dir.read("cgroup", MAX_TEXT, &mut buffer),
-        &procfs.controllers,
-    );
-    read_exe(&mut main, dir, &exepath);
-    main.pidns_init_start_ts = namespace_start(&main, dir, procfs, &mut buffer);
+    let stat = dir.read("stat", MAX_TEXT, &mut buffer);
+    read_stat(&mut main, stat, procfs.boot_ts);
+    read_shared(&mut main, living, living.dir(dir), procfs, &mut buffer);
 
     let mut others = Vec::new();
     if threads > 1
@@ -111,6 +134,31 @@ pub(super) fn read(dir: &Dir, procfs: &Procfs, wanted: impl Fn(i64) -> bool) -> 
         others,
         descriptors: Vec::new(),
     })
+}
+
+/// What the threads of a process share.
+fn read_shared(
+    main: &mut Thread,
+    living: &Living,
+    dir: &Dir,
+    procfs: &Procfs,
+    buffer: &mut Vec<u8>,
+) {
+    let cmdline = dir.read("cmdline", MAX_ARGS, buffer);
+    let end = cmdline
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(cmdline.len());
+    main.exe = Arc::from(&cmdline[..end]);
+    main.args = Arc::from(cmdline.get(end + 1..).unwrap_or_default());
+    main.env = Arc::from(dir.read("environ", MAX_ARGS, buffer));
+    main.cwd = directory(dir.link("cwd"));
+    main.root = Arc::from(dir.link("root"));
+    main.fd_limit = open_files(dir.read("limits", MAX_TEXT, buffer)).unwrap_or(-1);
+    main.loginuid = decimal(dir.read("loginuid", 16, buffer).trim_ascii()).unwrap_or(u32::MAX);
+    main.cgroups = cgroups(dir.read("cgroup", MAX_TEXT, buffer), &procfs.controllers);
+    read_exe(main, dir, &living.exepath);
+    main.pidns_init_start_ts = namespace_start(main, dir, procfs, buffer);
 }
 
 /// A thread other than the main one, from which it takes what threads share.
@@ -255,7 +303,7 @@ fn read_exe(thread: &mut Thread, dir: &Dir, link: &[u8]) {
     thread.exe_ino = stat.st_ino;
     thread.exe_ctime = ns(stat.st_ctime, stat.st_ctime_nsec);
     thread.exe_mtime = ns(stat.st_mtime, stat.st_mtime_nsec);
-    thread.exe_writable = may_write(&stat, thread) && !is_read_only(link);
+    thread.exe_writable = may_write(&stat, thread) && !dir.is_read_only("exe");
 }
 
 /// Whether the permission bits let a process write to a file. Its supplementary groups and the
@@ -268,10 +316,6 @@ fn may_write(stat: &Stat, thread: &Thread) -> bool {
         () => 0o002,
     };
     stat.st_mode & bit != 0
-}
-
-fn is_read_only(path: &[u8]) -> bool {
-    statvfs(path).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 /// When the first process of a thread's pid namespace was started.

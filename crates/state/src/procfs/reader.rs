@@ -4,8 +4,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat, fstat, openat, openat2,
-    readlinkat, statat,
+    AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat, StatVfsMountFlags, fstat,
+    fstatvfs, openat, openat2, readlinkat, statat,
 };
 
 /// An open directory.
@@ -89,6 +89,13 @@ impl Dir {
     /// What a file, or what a link points to, is.
     pub(super) fn stat(&self, name: &str) -> Option<Stat> {
         statat(&self.0, name, AtFlags::empty()).ok()
+    }
+
+    /// Whether what a link points to is on a file system that is mounted read-only.
+    pub(super) fn is_read_only(&self, name: &str) -> bool {
+        openat(&self.0, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .and_then(|file| fstatvfs(&file))
+            .is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY))
     }
 
     /// The entries whose names are numbers.
