@@ -48,7 +48,7 @@ enum {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-    unsigned long bp, bx, r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+    unsigned long bp, bx, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
@@ -296,6 +296,18 @@ struct task_struct {
 };
 struct task_struct___old {
     u64 real_start_time;
+};
+
+// The same for `kill` and for the end of a child.
+union __sifields {
+    struct {
+        s32 _pid;
+    } _kill;
+};
+
+struct kernel_siginfo {
+    int si_code;
+    union __sifields _sifields;
 };
 
 struct linux_binprm {

@@ -67,7 +67,7 @@ struct call {
 struct cpu {
     struct counters counters;
     struct call call;
-    u64 about;  // the thread that a tracepoint is about
+    u64 about;  // the thread that an event of a tracepoint is about
 };
 
 struct {

@@ -18,6 +18,7 @@
 #include "task.h"
 #include "cgroup.h"
 #include "sock.h"
+#include "process.h"
 
 #include "dispatch.h"
 #include "calls/open.h"
@@ -25,12 +26,15 @@
 #include "calls/descriptors.h"
 #include "calls/ids.h"
 #include "calls/io.h"
-#include "calls/life.h"
+#include "calls/clone.h"
+#include "calls/exec.h"
+#include "calls/exit.h"
 #include "calls/memory.h"
 #include "calls/socket.h"
 #include "calls/message.h"
 #include "calls/process.h"
 #include "calls/system.h"
+#include "calls/tracepoints.h"
 #include "calls/generic.h"
 
 // The kernel lends some helpers to programs under the GPL only. Its list of licenses has no word for

@@ -206,22 +206,26 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
     static __always_inline void fill_##syscall(struct record *r, const struct call *c,             \
                                                struct scratch *scratch)
 
-// A program on a tracepoint other than `sys_exit`, with a record of variable size. `task` is the
-// thread that the event is about; it is left out when its process is.
+// The head of a program on a tracepoint other than `sys_exit`. `subject` is the thread that the event
+// is about, which becomes `task`; the event is left out when that thread's process is.
+#define TRACEPOINT_HEAD(bit, subject)                                                              \
+    struct cpu *cpu = this_cpu();                                                                  \
+    if (!cpu || !(control.tracepoints & (bit)))                                                    \
+        return 0;                                                                                  \
+    /* Through memory, the argument becomes a mere number, see POINTER. */                         \
+    *(volatile u64 *)&cpu->about = (u64)(subject);                                                 \
+    u64 task = *(volatile u64 *)&cpu->about;                                                       \
+    if (LOAD(struct task_struct, task, tgid) == control.own_tgid)                                  \
+        return 0;                                                                                  \
+    cpu->counters.events++
+
+// A program on such a tracepoint, whose event has a parameter of variable size.
 #define TRACEPOINT(program, tracepoint, bit, event, subject)                                       \
     static __always_inline void fill_##program(struct record *r, u64 *ctx, u64 task,               \
                                                struct scratch *scratch);                           \
     SEC("tp_btf/" tracepoint) int program(u64 *ctx)                                                \
     {                                                                                              \
-        struct cpu *cpu = this_cpu();                                                              \
-        if (!cpu || !(control.tracepoints & (bit)))                                                \
-            return 0;                                                                              \
-        /* Through memory, the argument becomes a mere number, see POINTER. */                     \
-        *(volatile u64 *)&cpu->about =   (u64)(subject);                                           \
-        u64 task = *(volatile u64 *)&cpu->about;                                                   \
-        if (LOAD(struct task_struct, task, tgid) == control.own_tgid)                              \
-            return 0;                                                                              \
-        cpu->counters.events++;                                                                    \
+        TRACEPOINT_HEAD(bit, subject);                                                             \
         struct scratch *scratch = this_scratch();                                                  \
         if (!scratch) {                                                                            \
             cpu->counters.no_ring++;                                                               \
@@ -238,3 +242,31 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
     }                                                                                              \
     static __always_inline void fill_##program(struct record *r, u64 *ctx, u64 task,               \
                                                struct scratch *scratch)
+
+// The same with parameters of fixed size only.
+#define FIXED_TRACEPOINT(program, tracepoint, bit, event, subject)                                 \
+    static __always_inline void fill_##program(struct record *r, u64 *ctx, u64 task);              \
+    SEC("tp_btf/" tracepoint) int program(u64 *ctx)                                                \
+    {                                                                                              \
+        TRACEPOINT_HEAD(bit, subject);                                                             \
+        void *ring = this_ring();                                                                  \
+        if (!ring) {                                                                               \
+            cpu->counters.no_ring++;                                                               \
+            return 0;                                                                              \
+        }                                                                                          \
+        u64 time = wall_clock();                                                                   \
+        u8 *base = bpf_ringbuf_reserve(ring, SIZE_##event, 0);                                     \
+        if (!base) {                                                                               \
+            cpu->counters.ring_full[CATEGORY_OF_##event]++;                                        \
+            return 0;                                                                              \
+        }                                                                                          \
+        struct record r = {base, HEADER_SIZE + 2 * PARAMS_##event, 0};                             \
+        put_header(base, time, LOAD(struct task_struct, task, pid), SIZE_##event, EVENT_##event,   \
+                   PARAMS_##event);                                                                \
+        fill_##program(&r, ctx, task);                                                             \
+        if (r.index != PARAMS_##event || r.at != SIZE_##event)                                     \
+            wrong_number_of_parameters();                                                          \
+        bpf_ringbuf_submit(base, BPF_RB_NO_WAKEUP);                                                \
+        return 0;                                                                                  \
+    }                                                                                              \
+    static __always_inline void fill_##program(struct record *r, u64 *ctx, u64 task)

@@ -1,11 +1,12 @@
 //! Loading the object, giving it its maps, attaching it and changing what it traces.
 
 use std::collections::{BTreeMap, HashSet};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use event::{Syscall, SyscallCode};
+use libbpf_rs::btf::{Btf, BtfType};
 use libbpf_rs::{
     Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, ProgramInput,
     ProgramMut,
@@ -118,10 +119,7 @@ impl Probe {
             probe.exclude_own()?;
         }
         probe.fill_program_table()?;
-        for cpu in cpus::online()? {
-            let ring = probe.make_ring(cpu)?;
-            probe.rings.push((cpu, ring));
-        }
+        probe.rings = probe.make_rings(&cpus::online()?)?;
         Ok(probe)
     }
 
@@ -204,16 +202,12 @@ impl Probe {
     /// When a ring cannot be made.
     pub fn add_new_cpus(&mut self, reader: &mut Reader) -> Result<usize, Error> {
         let known: HashSet<u16> = reader.cpus().collect();
-        let mut added = 0;
-        for cpu in cpus::online()?
-            .into_iter()
-            .filter(|cpu| !known.contains(cpu))
-        {
-            let ring = self.make_ring(cpu)?;
+        let mut new = cpus::online()?;
+        new.retain(|cpu| !known.contains(cpu));
+        for (cpu, ring) in self.make_rings(&new)? {
             reader.add(self.map_ring(cpu, &ring)?);
-            added += 1;
         }
-        Ok(added)
+        Ok(new.len())
     }
 
     /// What the kernel side has counted so far.
@@ -288,7 +282,7 @@ impl Probe {
             if own.is_some() {
                 self.dedicated.insert(syscall.code);
             }
-            let fd = std::os::fd::AsRawFd::as_raw_fd(&own.unwrap_or(generic).as_fd());
+            let fd = own.unwrap_or(generic).as_fd().as_raw_fd();
             table
                 .update(
                     &u32::from(number).to_ne_bytes(),
@@ -303,9 +297,9 @@ impl Probe {
         Ok(())
     }
 
-    /// Makes the ring and the scratch memory of a CPU and hands them to the programs.
-    fn make_ring(&self, cpu: u16) -> Result<MapHandle, Error> {
-        let failed = |err: libbpf_rs::Error| Error::Ring {
+    /// Makes the rings and the scratch memory of some CPUs and hands them to the programs.
+    fn make_rings(&self, cpus: &[u16]) -> Result<Vec<(u16, MapHandle)>, Error> {
+        let failed = |cpu: u16, err: libbpf_rs::Error| Error::Ring {
             cpu,
             bytes: self.ring_bytes,
             reason: format!("{err:#}"),
@@ -315,19 +309,21 @@ impl Probe {
             ..Default::default()
         };
         let create = |ty, name: &str, key, value, entries| {
-            MapHandle::create(ty, Some(name), key, value, entries, &options).map_err(failed)
+            MapHandle::create(ty, Some(name), key, value, entries, &options)
         };
-        let scratch = create(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1)?;
-        let ring = create(MapType::RingBuf, "ring", 0, 0, self.ring_bytes as u32)?;
-        let key = u32::from(cpu).to_ne_bytes();
-        // The ring last: a CPU without one does not look for scratch memory.
-        for (name, inner) in [("scratches", &scratch), ("rings", &ring)] {
-            let fd = std::os::fd::AsRawFd::as_raw_fd(&inner.as_fd()).to_ne_bytes();
-            map(&self.object, name)?
-                .update(&key, &fd, MapFlags::ANY)
-                .map_err(failed)?;
+        let (mut rings, mut scratches) = (Vec::new(), Vec::new());
+        for &cpu in cpus {
+            let ring = create(MapType::RingBuf, "ring", 0, 0, self.ring_bytes as u32);
+            let scratch = create(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1);
+            rings.push((cpu, ring.map_err(|err| failed(cpu, err))?));
+            scratches.push((cpu, scratch.map_err(|err| failed(cpu, err))?));
         }
-        Ok(ring)
+        // The rings last: a CPU without one does not look for scratch memory.
+        for (name, inner) in [("scratches", &scratches), ("rings", &rings)] {
+            hand_over(&map(&self.object, name)?, inner)
+                .map_err(|err| failed(cpus.first().copied().unwrap_or(0), err))?;
+        }
+        Ok(rings)
     }
 
     fn map_ring(&self, cpu: u16, ring: &MapHandle) -> Result<Ring, Error> {
@@ -352,12 +348,15 @@ impl Probe {
         if self.links.contains_key(name) {
             return Ok(());
         }
-        let link = program(&self.object, name)?
-            .attach_trace()
-            .map_err(|err| Error::Attach {
-                program: name.into(),
-                reason: format!("{err:#}"),
-            })?;
+        let program = program(&self.object, name)?;
+        if !program.autoload() {
+            // The kernel lacks the tracepoint, so nothing of the kind can happen.
+            return Ok(());
+        }
+        let link = program.attach_trace().map_err(|err| Error::Attach {
+            program: name.into(),
+            reason: format!("{err:#}"),
+        })?;
         self.links.insert(name, link);
         Ok(())
     }
@@ -379,9 +378,16 @@ fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
             map.set_max_entries(slots)?;
         }
     }
+    let kernel = Btf::from_vmlinux()?;
     for mut program in object.progs_mut() {
         let needed = is_needed(&program.name().to_string_lossy());
-        program.set_autoload(needed);
+        let section = program.section().to_string_lossy().into_owned();
+        // A kernel may be built without one of the tracepoints.
+        let there = section.strip_prefix("tp_btf/").is_none_or(|tracepoint| {
+            let name = format!("btf_trace_{tracepoint}");
+            kernel.type_by_name::<BtfType<'_>>(&name).is_some()
+        });
+        program.set_autoload(needed && there);
     }
     object.load()
 }
@@ -410,6 +416,34 @@ fn program<'obj>(object: &'obj Object, name: &'static str) -> Result<ProgramMut<
             what: "program",
             name,
         })
+}
+
+/// Puts maps into a map of maps, each at the number of its CPU.
+fn hand_over(outer: &Map<'_>, inner: &[(u16, MapHandle)]) -> libbpf_rs::Result<()> {
+    let keys: Vec<[u8; 4]> = inner
+        .iter()
+        .map(|(cpu, _)| u32::from(*cpu).to_ne_bytes())
+        .collect();
+    let fds: Vec<[u8; 4]> = inner
+        .iter()
+        .map(|(_, map)| map.as_fd().as_raw_fd().to_ne_bytes())
+        .collect();
+    if inner.is_empty() {
+        return Ok(());
+    }
+    // The kernel waits until no program uses the old state any more, which takes milliseconds. At
+    // once for all CPUs is much faster on large machines; kernels before 5.13 cannot do that.
+    let count = inner.len() as u32;
+    let all = (keys.concat(), fds.concat());
+    if outer
+        .update_batch(&all.0, &all.1, count, MapFlags::ANY, MapFlags::ANY)
+        .is_ok()
+    {
+        return Ok(());
+    }
+    keys.iter()
+        .zip(&fds)
+        .try_for_each(|(key, fd)| outer.update(key, fd, MapFlags::ANY))
 }
 
 /// The counters at the start of a value of the map `cpus`.

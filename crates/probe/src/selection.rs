@@ -6,11 +6,14 @@ use crate::control::NATIVE_MAX;
 
 /// The tracepoints beside system calls: the program, the bit (`TRACE_*` of `bpf/maps.h`) and the
 /// codes that ask for it.
-const TRACEPOINTS: [(&str, u32, &[&str]); 4] = [
+const TRACEPOINTS: [(&str, u32, &[&str]); 7] = [
     ("sched_exec", 1, &["execve", "execveat"]),
     ("sched_exit", 2, &["sched_process_exit"]),
     ("sched_fork", 4, &["clone", "clone3", "fork", "vfork"]),
     ("signal_deliver", 8, &["signal_deliver"]),
+    ("sched_switch", 16, &["sched_switch"]),
+    ("page_fault_user", 32, &["page_fault_user"]),
+    ("page_fault_kernel", 64, &["page_fault_kernel"]),
 ];
 
 /// On 32-bit x86 one system call stands for all of sockets.
@@ -57,9 +60,14 @@ impl Selection {
 }
 
 /// Whether a tracepoint's program has anything to do on this architecture. Where a child comes back
-/// through the exit of the system call that made it, that tells of it already.
+/// through the exit of the system call that made it, that tells of it already; and only x86-64 has
+/// tracepoints for page faults.
 pub(crate) fn is_needed(program: &str) -> bool {
-    program != "sched_fork" || cfg!(target_arch = "aarch64")
+    match program {
+        "sched_fork" => cfg!(target_arch = "aarch64"),
+        "page_fault_user" | "page_fault_kernel" => cfg!(target_arch = "x86_64"),
+        _ => true,
+    }
 }
 
 /// Whether the call can come through `socketcall`.

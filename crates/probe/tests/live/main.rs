@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "makes system calls")]
 
 mod descriptors;
+mod exec;
 mod files;
 mod harness;
 mod ids;
@@ -14,6 +15,7 @@ mod memory;
 mod process;
 mod sockets;
 mod system;
+mod tracepoints;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,6 +59,8 @@ fn every_call_tells_what_was_done() {
             process::CASES,
             sockets::CASES,
             life::CASES,
+            exec::CASES,
+            tracepoints::CASES,
             system::CASES,
         ]
         .concat();
