@@ -2,30 +2,43 @@
 
 use std::sync::Arc;
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, OFlags};
 
 use super::process::namespace;
 use super::reader::Dir;
 use super::sockets::Namespaces;
 use super::text::{bracketed, lines, octal};
+use crate::descriptor::O_CLOEXEC;
 use crate::{Descriptor, DescriptorKind as Kind};
 
 /// More descriptors than this are not read of one process: the state would not keep them.
 const MAX_DESCRIPTORS: usize = 65_536;
 
-/// Native open flags and the portable ones. The access mode is not a set of bits.
-const FLAGS: [(u64, u32); 11] = [
-    (0o100, 1 << 2),
-    (0o2000, 1 << 3),
-    (0o10000, 1 << 4),
-    (0o200, 1 << 5),
-    (0o4000, 1 << 6),
-    (0o4_000_000, 1 << 7),
-    (0o1000, 1 << 8),
-    (0o40000, 1 << 9),
-    (0o200_000, 1 << 10),
-    (0o100_000, 1 << 11),
-    (0o2_000_000, 1 << 12),
+/// `O_LARGEFILE` as the kernel shows it; the C library hides it from 64-bit programs.
+const LARGEFILE: u32 = if cfg!(target_arch = "aarch64") {
+    0o400_000
+} else {
+    0o100_000
+};
+
+/// `O_DSYNC`, and the bit that `O_SYNC` has beside it.
+const DSYNC: u32 = 0o10_000;
+const SYNC_ONLY: u32 = 0o4_000_000;
+
+/// Native open flags, which differ between architectures, and the portable ones. The access mode
+/// is not a set of bits.
+const FLAGS: [(u32, u32); 11] = [
+    (OFlags::CREATE.bits(), 1 << 2),
+    (OFlags::APPEND.bits(), 1 << 3),
+    (DSYNC, 1 << 4),
+    (OFlags::EXCL.bits(), 1 << 5),
+    (OFlags::NONBLOCK.bits(), 1 << 6),
+    (SYNC_ONLY, 1 << 7),
+    (OFlags::TRUNC.bits(), 1 << 8),
+    (OFlags::DIRECT.bits(), 1 << 9),
+    (OFlags::DIRECTORY.bits(), 1 << 10),
+    (LARGEFILE, 1 << 11),
+    (OFlags::CLOEXEC.bits(), O_CLOEXEC),
 ];
 
 /// All descriptors, in no order. `dir` is the directory of the process.
@@ -96,7 +109,7 @@ fn read(
         .map(|infos| infos.read(&name, 4096, buffer))
         .unwrap_or_default();
     let native = lines(info).find_map(|line| octal(line.strip_prefix(b"flags:")?.trim_ascii()));
-    descriptor.open_flags = native.map_or(0, portable_flags);
+    descriptor.open_flags = native.map_or(0, |native| portable_flags(native as u32));
     if descriptor.kind == Kind::Pidfd {
         let pid = lines(info).find_map(|line| line.strip_prefix(b"Pid:"));
         descriptor.pid = pid
@@ -157,14 +170,54 @@ fn kernel_device(dev: u64) -> u32 {
     (minor & 0xff) | (major & 0xfff) << 8 | (minor & !0xff) << 12
 }
 
-fn portable_flags(native: u64) -> u32 {
+fn portable_flags(native: u32) -> u32 {
     let access = match native & 3 {
         0 => 1,
         1 => 2,
         _ => 3,
     };
-    FLAGS
-        .iter()
-        .filter(|(bit, _)| native & bit != 0)
-        .fold(access, |all, (_, flag)| all | flag)
+    let set = FLAGS.iter().filter(|(bit, _)| native & bit != 0);
+    set.fold(access, |all, (_, flag)| all | flag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_flags_become_portable() {
+        let native = |flags: OFlags| portable_flags(flags.bits());
+        assert_eq!(native(OFlags::RDONLY), 1);
+        assert_eq!(
+            native(OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC),
+            2 | 4 | 256
+        );
+        assert_eq!(native(OFlags::RDWR | OFlags::CLOEXEC), 3 | 4096);
+        assert_eq!(portable_flags(0o10_000), 1 | 16);
+        assert_eq!(portable_flags(0o4_010_000), 1 | 16 | 128);
+        assert_eq!(native(OFlags::DIRECTORY | OFlags::NONBLOCK), 1 | 1024 | 64);
+    }
+
+    #[test]
+    fn device_numbers_as_events_carry_them() {
+        assert_eq!(kernel_device(rustix::fs::makedev(8, 1)), 0x801);
+        assert_eq!(
+            kernel_device(rustix::fs::makedev(259, 0x12345)),
+            0x1231_0345
+        );
+    }
+
+    #[test]
+    fn kinds_of_anonymous_files() {
+        for (what, kind) in [
+            (b"[eventpoll]".as_slice(), Kind::EventPoll),
+            (b"inotify", Kind::Inotify),
+            (b"bpf-map", Kind::Bpf),
+            (b"[bpf_link]", Kind::Bpf),
+            (b"[pidfd]", Kind::Pidfd),
+            (b"[perf_event]", Kind::Unsupported),
+        ] {
+            assert_eq!(anonymous(what), kind);
+        }
+    }
 }
