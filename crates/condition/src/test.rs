@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::ast::{Operator, Quantifier};
+use crate::context::FieldId;
 use crate::matching::matcher::Matcher;
 use crate::pool::OperandId;
 
@@ -11,6 +12,13 @@ use crate::pool::OperandId;
 pub(crate) enum Test {
     /// There is a value.
     Exists,
+    /// The value of a field that has at most one is tested: by far the most frequent test.
+    Field {
+        field: FieldId,
+        /// `!=`: the value must not pass.
+        negated: bool,
+        matcher: Matcher,
+    },
     /// Each value is tested by itself.
     Each(Fold, Matcher),
     /// Each value is tested against each constant.

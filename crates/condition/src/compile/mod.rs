@@ -215,7 +215,7 @@ impl PoolBuilder {
         let operand_cost = |id: OperandId| self.operand_costs[id.0 as usize];
         let test_cost = match &self.tests[id as usize] {
             Test::Exists | Test::Indexed { .. } => 1,
-            Test::Each(_, matcher) => matcher.cost(),
+            Test::Field { matcher, .. } | Test::Each(_, matcher) => matcher.cost(),
             Test::Quantified(_, _, matchers) => matchers
                 .iter()
                 .map(Matcher::cost)
@@ -249,14 +249,9 @@ impl PoolBuilder {
             }
             let id = |id: usize| u32::try_from(id).expect("a pool has less than 4 G checks");
             for (slot, &check) in checks.iter().enumerate() {
-                if let Test::Each(fold, _) | Test::Quantified(_, fold, _) = self.tests[check] {
-                    let index = id(indexes.len());
-                    self.tests[check] = Test::Indexed {
-                        fold,
-                        index,
-                        slot: id(slot),
-                    };
-                }
+                let fold = fold(&self.checks[check], self.operands[operand].shape);
+                let (index, slot) = (id(indexes.len()), id(slot));
+                self.tests[check] = Test::Indexed { fold, index, slot };
             }
             let sets = checks.iter().map(|&check| {
                 equal_to_texts(&self.checks[check]).expect("only such checks were collected")
@@ -291,20 +286,22 @@ fn equal_to_texts(check: &CheckDef) -> Option<Vec<&[u8]>> {
 
 /// How a check is evaluated as long as nothing is shared.
 fn test(check: &CheckDef, left: &OperandDef) -> Result<Test, String> {
-    let fold = match check.operator {
-        Operator::Ne => Fold::None,
-        Operator::In if left.shape == Shape::List => Fold::All,
-        _ => Fold::Some,
+    let fold = fold(check, left.shape);
+    let each = |matcher| match left.kind {
+        OperandDefKind::Field(field) if left.shape == Shape::Scalar => Test::Field {
+            field,
+            negated: fold == Fold::None,
+            matcher,
+        },
+        _ => Test::Each(fold, matcher),
     };
     Ok(match &check.right {
         RightDef::Nothing => Test::Exists,
-        RightDef::Constant(constant) => Test::Each(fold, Matcher::new(check.operator, constant)?),
-        RightDef::Constants(constants) => {
-            Test::Each(fold, Matcher::set(check.operator, left.ty, constants))
-        }
+        RightDef::Constant(constant) => each(Matcher::new(check.operator, constant)?),
+        RightDef::Constants(constants) => each(Matcher::set(check.operator, left.ty, constants)),
         // `!= allof` asks that no value is in the set.
         RightDef::Quantified(Quantifier::AllOf, constants) if check.operator == Operator::Ne => {
-            Test::Each(fold, Matcher::set(check.operator, left.ty, constants))
+            each(Matcher::set(check.operator, left.ty, constants))
         }
         RightDef::Quantified(quantifier, constants) => {
             let matchers: Result<Box<_>, _> = constants
@@ -315,4 +312,12 @@ fn test(check: &CheckDef, left: &OperandDef) -> Result<Test, String> {
         }
         RightDef::Operand(right) => Test::Compare(fold, check.operator, *right),
     })
+}
+
+fn fold(check: &CheckDef, shape: Shape) -> Fold {
+    match check.operator {
+        Operator::Ne => Fold::None,
+        Operator::In if shape == Shape::List => Fold::All,
+        _ => Fold::Some,
+    }
 }

@@ -172,6 +172,14 @@ impl State {
         let left = pool.check(check).left;
         match &pool.tests[check.0 as usize] {
             Test::Exists => self.visit(pool, left, context, &mut |_| ControlFlow::Break(())),
+            Test::Field {
+                field,
+                negated,
+                matcher,
+            } => context
+                .value(*field)
+                .and_then(|value| matcher.matches(value, &mut self.text))
+                .is_some_and(|passes| passes != *negated),
             Test::Indexed { fold, index, slot } => {
                 self.look_up(pool, *index as usize, *slot as usize, *fold, context)
             }
@@ -267,34 +275,21 @@ impl State {
     ) -> bool {
         if self.look_ups[index].epoch != self.epoch {
             let text_index = &pool.indexes[index];
-            let look_up = &mut self.look_ups[index];
-            let mut some = mem::take(&mut look_up.some);
-            let mut all = mem::take(&mut look_up.all);
-            some.fill(0);
-            all.fill(u64::MAX);
-            let mut present = false;
-            self.visit(pool, text_index.operand, context, &mut |value| {
-                let Value::Bytes(text) = value else {
-                    return ControlFlow::Continue(());
-                };
-                present = true;
-                match text_index.row(text) {
-                    Some(row) => {
-                        some.iter_mut()
-                            .zip(row)
-                            .for_each(|(some, row)| *some |= row);
-                        all.iter_mut().zip(row).for_each(|(all, row)| *all &= row);
+            let def = pool.operand(text_index.operand);
+            if let (OperandDefKind::Field(field), Shape::Scalar) = (&def.kind, def.shape) {
+                let look_up = &mut self.look_ups[index];
+                look_up.epoch = self.epoch;
+                look_up.present = false;
+                if let Some(Value::Bytes(text)) = context.value(*field) {
+                    look_up.present = true;
+                    match text_index.row(text) {
+                        Some(row) => look_up.some.copy_from_slice(row),
+                        None => look_up.some.fill(0),
                     }
-                    None => all.fill(0),
                 }
-                ControlFlow::Continue(())
-            });
-            self.look_ups[index] = LookUp {
-                epoch: self.epoch,
-                present,
-                some,
-                all,
-            };
+            } else {
+                self.look_up_each(pool, index, context);
+            }
         }
         let look_up = &self.look_ups[index];
         let bit = |words: &[u64]| words[slot / 64] >> (slot % 64) & 1 == 1;
@@ -304,6 +299,39 @@ impl State {
                 Fold::None => !bit(&look_up.some),
                 Fold::All => bit(&look_up.all),
             }
+    }
+
+    /// Looks up each value of an operand that may have several.
+    fn look_up_each<C: Context + ?Sized>(&mut self, pool: &Pool, index: usize, context: &mut C) {
+        let text_index = &pool.indexes[index];
+        let look_up = &mut self.look_ups[index];
+        let mut some = mem::take(&mut look_up.some);
+        let mut all = mem::take(&mut look_up.all);
+        some.fill(0);
+        all.fill(u64::MAX);
+        let mut present = false;
+        self.visit(pool, text_index.operand, context, &mut |value| {
+            let Value::Bytes(text) = value else {
+                return ControlFlow::Continue(());
+            };
+            present = true;
+            match text_index.row(text) {
+                Some(row) => {
+                    some.iter_mut()
+                        .zip(row)
+                        .for_each(|(some, row)| *some |= row);
+                    all.iter_mut().zip(row).for_each(|(all, row)| *all &= row);
+                }
+                None => all.fill(0),
+            }
+            ControlFlow::Continue(())
+        });
+        self.look_ups[index] = LookUp {
+            epoch: self.epoch,
+            present,
+            some,
+            all,
+        };
     }
 
     /// Calls `visit` with each value of an operand until it breaks. Returns whether there is any
