@@ -38,7 +38,10 @@ impl Catalog for Fields {
             return Err(FieldError::ArgumentNotAllowed);
         }
         let name = name.as_bytes();
-        let (ty, shape) = (usize::from(name[0]) % TYPES.len(), usize::from(name[1]) % SHAPES.len());
+        let (ty, shape) = (
+            usize::from(name[0]) % TYPES.len(),
+            usize::from(name[1]) % SHAPES.len(),
+        );
         Ok(FieldDesc {
             id: FieldId((ty * SHAPES.len() + shape) as u32),
             ty: TYPES[ty],
@@ -69,11 +72,7 @@ impl Context for Event {
         VALUES.get(field.0 as usize % 6).copied()
     }
 
-    fn each(
-        &mut self,
-        _: FieldId,
-        visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>,
-    ) -> bool {
+    fn each(&mut self, _: FieldId, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> bool {
         let _ = VALUES.into_iter().try_for_each(visit);
         true
     }
