@@ -70,9 +70,16 @@ const CATEGORIES: [(&str, &[&str]); 7] = [
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
-    fs::write(out.join("events.h"), header(&arch)).expect("the output folder can be written");
-    compile(&out, &arch);
+    // Both architectures' headers, so that a test can compile the programs for the other one, too.
+    for arch in ["x86_64", "aarch64"] {
+        let folder = out.join(arch);
+        fs::create_dir_all(&folder).expect("the output folder can be written");
+        fs::write(folder.join("events.h"), header(arch)).expect("the output folder can be written");
+    }
+    compile(
+        &out,
+        &env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it"),
+    );
 }
 
 fn header(arch: &str) -> String {
@@ -139,6 +146,7 @@ fn compile(out: &Path, arch: &str) {
         other => panic!("the probe is written for x86_64 and aarch64, not for {other}"),
     };
     let headers = env::var("DEP_BPF_INCLUDE").expect("libbpf-sys says where its headers are");
+    println!("cargo::rustc-env=PROBE_LIBBPF_HEADERS={headers}");
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".into());
     let object = out.join("probe.bpf.o");
     let mut command = Command::new(&clang);
@@ -162,7 +170,7 @@ fn compile(out: &Path, arch: &str) {
         .arg(format!("-D__TARGET_ARCH_{target}"))
         .args(["-I", "bpf"])
         .arg("-I")
-        .arg(out)
+        .arg(out.join(arch))
         .args(["-idirafter", &headers])
         .args(["-c", "bpf/probe.bpf.c", "-o"])
         .arg(&object);

@@ -27,17 +27,14 @@ FIXED_TRACEPOINT(sched_switch, "sched_switch", TRACE_SWITCH, SCHEDSWITCH_6_E, ct
     put_memory_sizes(r, task);
 }
 
+#if defined(__TARGET_ARCH_x86)
+
 static __always_inline void put_page_fault(struct record *r, u64 *ctx)
 {
-    u64 address = ctx[0];
     struct pt_regs *regs = (void *)ctx[1];
     u64 error = ctx[2];
-    put_u64(r, address);
-#if defined(__TARGET_ARCH_x86)
+    put_u64(r, ctx[0]);
     put_u64(r, regs->ip);
-#else
-    put_u64(r, 0);
-#endif
     put_u32(r, (error & 1 ? PPM_PF_PROTECTION_VIOLATION : PPM_PF_PAGE_NOT_PRESENT) |
                    (error & 2 ? PPM_PF_WRITE_ACCESS : PPM_PF_READ_ACCESS) |
                    (error & 4 ? PPM_PF_USER_FAULT : PPM_PF_SUPERVISOR_FAULT) |
@@ -45,7 +42,7 @@ static __always_inline void put_page_fault(struct record *r, u64 *ctx)
                    bit(error, 16, PPM_PF_INSTRUCTION_FETCH));
 }
 
-// A page is missing, or may not be used that way. On x86-64 only.
+// A page is missing, or may not be used that way. Other architectures have no tracepoint for it.
 FIXED_TRACEPOINT(page_fault_user, "page_fault_user", TRACE_PAGE_FAULT_USER, PAGE_FAULT_E,
                  current_task())
 {
@@ -57,3 +54,5 @@ FIXED_TRACEPOINT(page_fault_kernel, "page_fault_kernel", TRACE_PAGE_FAULT_KERNEL
 {
     put_page_fault(r, ctx);
 }
+
+#endif
