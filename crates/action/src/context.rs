@@ -105,13 +105,27 @@ fn effective_capabilities(status: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// Whether this process runs in a container.
+/// Whether this process runs in a container, as an engine would judge: by its cgroup.
 ///
-/// Container runtimes leave marks: a file in the root directory (Docker, Podman), `container=` in the
-/// environment of the first process (Podman, LXC, systemd-nspawn), the service account of a pod, or
-/// a container id in the cgroup path. Unlike a look at the first process's command line, these also
-/// hold under an init, in a shared process namespace and after `exec` into the container.
+/// A container id in the cgroup's path settles it. So does the lack of one, if the path is the whole
+/// path: in the machine's own cgroup namespace. Inside another namespace the path is cut, and the
+/// marks decide that container runtimes leave: a file in the root directory (Docker, Podman),
+/// `container=` in the environment of the first process (Podman, LXC, systemd-nspawn), the service
+/// account of a pod. The marks alone would mislead: machines made from a container image bear them.
 pub fn in_container() -> bool {
+    let cgroup = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    if names_a_container(&cgroup) {
+        return true;
+    }
+    let namespace = fs::read_link("/proc/self/ns/cgroup").unwrap_or_default();
+    namespace != Path::new(OWN_CGROUP_NAMESPACE) && is_marked()
+}
+
+/// The cgroup namespace a machine starts with; its number is fixed in the kernel.
+const OWN_CGROUP_NAMESPACE: &str = "cgroup:[4026531835]";
+
+/// Whether a container runtime left its mark.
+fn is_marked() -> bool {
     [
         "/.dockerenv",
         "/run/.containerenv",
@@ -124,14 +138,12 @@ pub fn in_container() -> bool {
                 variable.starts_with(b"container=") && variable != b"container=host"
             })
         })
-        || fs::read_to_string("/proc/self/cgroup").is_ok_and(|cgroup| names_a_container(&cgroup))
 }
 
-/// Whether the last part of some cgroup path ends in an id of 64 hexadecimal digits.
+/// Whether some part of some cgroup path ends in an id of 64 hexadecimal digits.
 fn names_a_container(cgroup: &str) -> bool {
-    cgroup.lines().any(|line| {
-        let last = line.rsplit('/').next().unwrap_or_default();
-        let id = last.trim_end_matches(".scope");
+    cgroup.split(['/', '\n']).any(|part| {
+        let id = part.trim_end_matches(".scope");
         let id = id.rsplit(['-', ':']).next().unwrap_or_default();
         id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())
     })
@@ -157,6 +169,7 @@ mod tests {
         let id = "3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e";
         for path in [
             format!("0::/docker/{id}"),
+            format!("0::/machine.slice/libpod-{id}.scope/container"),
             format!("0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{id}.scope"),
             format!(
                 "4:cpu:/x\n0::/system.slice/containerd.service/kubepods-pod1:cri-containerd:{id}"

@@ -38,7 +38,8 @@ pub enum Error {
     #[error(
         "no alert came within {within:?} for {tried} actions done to try: is an engine running, are \
          their rules loaded, and does it send alerts as JSON to {address}? (json_output: true, \
-         http_output.enabled: true, http_output.url)"
+         http_output.enabled: true, http_output.url; an engine in a container cannot reach a \
+         loopback address)"
     )]
     NoAlert {
         /// How long was waited.

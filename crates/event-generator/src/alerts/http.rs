@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Ear, Error, Hearer, is_local};
+use super::{Ear, Error, Hearer};
 
 /// The most an alert may be. Real ones are a few kilobytes.
 const LIMIT: usize = 4 << 20;
@@ -47,15 +47,7 @@ pub(super) fn serve(
         let listener = TcpListener::bind(&address).await.map_err(refuse)?;
         let bound = listener.local_addr().map_err(refuse)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let note = if is_local(&bound) {
-            ", which a container cannot reach"
-        } else {
-            ""
-        };
-        Ok((
-            format!("{scheme}://{bound}{note}"),
-            accept(listener, tls, hearer),
-        ))
+        Ok((format!("{scheme}://{bound}"), accept(listener, tls, hearer)))
     })
 }
 
@@ -74,6 +66,8 @@ async fn accept(
                 continue;
             }
         };
+        // An engine waits for each answer before it posts the next alert.
+        let _ = stream.set_nodelay(true);
         let hearer = Arc::clone(&hearer);
         let tls = tls.clone();
         tokio::spawn(async move {

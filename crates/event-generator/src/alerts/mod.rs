@@ -14,7 +14,6 @@ mod tls;
 
 pub use ear::Ear;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,11 +135,6 @@ fn choose(flags: &AlertFlags, default_socket_exists: bool) -> Result<Way, Error>
 fn socket_path(socket: &str) -> PathBuf {
     let path = socket.strip_prefix("unix:").unwrap_or(socket);
     path.strip_prefix("//").unwrap_or(path).into()
-}
-
-/// Whether an address is this machine only, which an engine in a container cannot reach.
-fn is_local(address: &SocketAddr) -> bool {
-    address.ip().is_loopback()
 }
 
 #[cfg(test)]

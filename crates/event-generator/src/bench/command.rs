@@ -70,7 +70,7 @@ pub fn execute(flags: &BenchFlags, interrupt: &Interrupt, log: &Log) -> Result<E
             format_duration(flags.run.sleep)
         )));
     }
-    let mut selection = Selection::of(flags.run.pattern.as_deref(), flags.run.all)?;
+    let mut selection = Selection::for_benchmark(flags.run.pattern.as_deref(), flags.run.all)?;
     name_disabled(&selection, log);
     if let Some(mut shuffle) = shuffle(&flags.run, log) {
         shuffle.shuffle(&mut selection.actions);
@@ -261,11 +261,11 @@ fn first_alerts(
     settle(plan, tally, interrupt);
     tally.reset();
     for (job, place) in plan.jobs.iter().zip(set.iter_mut()) {
-        if let Some(prepared) = place {
-            if let Err(failure) = prepared.run() {
-                leave_out(job.name, &failure, record, log);
-                *place = None;
-            }
+        if let Some(prepared) = place
+            && let Err(failure) = prepared.run()
+        {
+            leave_out(job.name, &failure, record, log);
+            *place = None;
         }
     }
     let tried: Vec<usize> = (0..set.len()).filter(|&at| set[at].is_some()).collect();
