@@ -21,7 +21,7 @@ pub enum ExprKind {
     Or(Vec<Expr>),
     /// The operand must not hold.
     Not(Box<Expr>),
-    /// The name of a macro, replaced by [`expand`](crate::expand).
+    /// The name of a macro, replaced by [`expand_macros`](crate::expand_macros).
     Macro(String),
     /// A test of a field.
     Check(Box<Check>),

@@ -77,9 +77,10 @@ mod matching;
 mod parse;
 mod pool;
 mod print;
+mod program;
 pub mod quote;
 mod span;
-mod test;
+
 mod value;
 
 pub use ast::{

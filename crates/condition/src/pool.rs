@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::ast::{Operator, Quantifier, Transformer};
 use crate::context::{FieldId, Shape};
 use crate::matching::number::Number;
-use crate::test::{Test, TextIndex};
+use crate::program::{Test, TextIndex};
 use crate::value::ValueType;
 
 /// A condition, or a part of one, in a [`Pool`]; it may be negated.

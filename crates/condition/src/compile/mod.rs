@@ -20,8 +20,8 @@ use crate::matching::matcher::Matcher;
 use crate::pool::{
     CheckDef, CheckId, CondId, Constant, OperandDef, OperandDefKind, OperandId, Pool, RightDef,
 };
+use crate::program::{Fold, Test, TextIndex};
 use crate::span::Span;
-use crate::test::{Fold, Test, TextIndex};
 use crate::value::ValueType;
 use nodes::Nodes;
 use operand::Resolved;

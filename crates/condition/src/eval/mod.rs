@@ -17,7 +17,7 @@ use crate::ast::Quantifier;
 use crate::context::{Context, Shape};
 use crate::matching::matcher::{Matcher, compare};
 use crate::pool::{CheckId, CondId, NodeDef, OperandDefKind, OperandId, Pool};
-use crate::test::{Fold, Test};
+use crate::program::{Fold, Test};
 use crate::value::Value;
 use transform::Call;
 use values::Values;
@@ -87,7 +87,7 @@ struct Transformed {
     values: Values,
 }
 
-/// The answers of a [`TextIndex`](crate::test::TextIndex).
+/// The answers of a [`TextIndex`](crate::program::TextIndex).
 #[derive(Debug)]
 struct LookUp {
     epoch: u32,

@@ -72,7 +72,11 @@ fn a_warm_evaluator_does_not_allocate() {
 fn event(n: u64, catalog: &mut MockCatalog) -> MockEvent {
     let mut event = MockEvent::default();
     let name = ["a", "b", "sshd", "config"][(n % 4) as usize];
-    let address = if n.is_multiple_of(2) { "10.0.0.1" } else { "fe80::1" };
+    let address = if n.is_multiple_of(2) {
+        "10.0.0.1"
+    } else {
+        "fe80::1"
+    };
     let address = Owned::Other(Value::Ip(address.parse().unwrap()));
     let mut set = |field: &str, values: &[Owned]| event.set(catalog, field, values);
     set("p.name", &[Owned::text(name)]);
