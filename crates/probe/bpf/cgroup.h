@@ -39,16 +39,16 @@ __noinline u32 walk_cgroup(u64 cgroup)
 
 // One controller's entry, `name=path`. The path in scratch memory is still the one of `last` and
 // is used again where the group is the same, as it mostly is.
-static __always_inline u32 add_cgroup(struct record *r, struct scratch *scratch, u64 set, u64 unified,
-                                      u32 id, const char *name, u32 name_len, u64 *last, u32 *at,
-                                      u32 done)
+static __always_inline u32 add_cgroup(struct record *r, struct scratch *scratch, u64 set,
+                                      u64 unified, u32 id, const char *name, u32 name_len,
+                                      u64 *last, u32 *at, u32 done)
 {
     u64 state = load_word(ADDRESS(struct css_set, set, subsys) + id * 8);
     u64 group = state ? POINTER(struct cgroup_subsys_state, state, cgroup) : 0;
     if (!group)
         return done;
-    // In the unified hierarchy a controller that is not enabled down here belongs to a group further
-    // up. What is of interest is where the thread is.
+    // In the unified hierarchy a controller that is not enabled down here belongs to a group
+    // further up. What is of interest is where the thread is.
     if (LOAD(struct cgroup, group, root) == LOAD(struct cgroup, unified, root))
         group = unified;
     if (group != *last) {

@@ -162,6 +162,7 @@ SEC("tp_btf/sys_exit") int sys_exit(u64 *ctx)
         cpu->call.compat = false;
     }
     cpu->call.ret = ret;
+    cpu->call.tid = LOAD(struct task_struct, task, pid);
     cpu->counters.events++;
     bpf_tail_call(ctx, &fillers, cpu->call.nr);
     cpu->counters.no_filler++;

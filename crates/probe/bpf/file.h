@@ -39,8 +39,8 @@ static __always_inline enum layer layer_of(u64 inode, u64 super)
 {
     if (LOAD(struct super_block, super, s_magic) != OVERLAYFS_SUPER_MAGIC)
         return LAYER_NONE;
-    // Overlayfs keeps the upper file's dentry right behind the inode, in a structure of its own that
-    // BTF does not have where it is a module.
+    // Overlayfs keeps the upper file's dentry right behind the inode, in a structure of its own
+    // that BTF does not have where it is a module.
     u64 upper = load_word(inode + bpf_core_type_size(struct inode));
     if (!upper)
         return LAYER_LOWER;

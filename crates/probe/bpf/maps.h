@@ -3,8 +3,8 @@
 // What the programs share with each other and with user space.
 #pragma once
 
-// A constant table. Not `static`: small ones would end up in a section of mergeable constants, which
-// libbpf does not find.
+// A constant table. Not `static`: small ones would end up in a section of mergeable constants,
+// which libbpf does not find.
 #define TABLE const
 
 // Settings, mapped into user space, which changes them while the programs run. `Layout` in
@@ -60,6 +60,7 @@ struct counters {
 struct call {
     u64 args[6];
     s64 ret;
+    u32 tid;      // who made it
     u32 nr;       // native number
     bool compat;  // pointers and longs of the caller are 32 bits wide
 };

@@ -71,7 +71,8 @@ __noinline u32 walk_path(u64 path, u64 top)
 static __always_inline u32 copy_path(struct record *r, struct scratch *scratch, u32 at)
 {
     u32 len = PATH_SIZE - at;
-    bpf_probe_read_kernel(here(r), MASK(len, PATH_SIZE - 1), &scratch->path[MASK(at, PATH_SIZE - 1)]);
+    bpf_probe_read_kernel(here(r), MASK(len, PATH_SIZE - 1),
+                          &scratch->path[MASK(at, PATH_SIZE - 1)]);
     return len;
 }
 

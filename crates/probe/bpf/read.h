@@ -52,8 +52,8 @@ static __always_inline u64 current_task(void)
     return bpf_get_current_task();
 }
 
-// A number cut to the bits of a mask, with the cut where the verifier can see it: the compiler would
-// leave it out where it knows the range already.
+// A number cut to the bits of a mask, with the cut where the verifier can see it: the compiler
+// would leave it out where it knows the range already.
 #define MASK(number, mask)       \
     ({                           \
         u64 number_ = (number);  \

@@ -161,8 +161,7 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
             return 0;                                                                              \
         }                                                                                          \
         struct record r = {base, HEADER_SIZE + 2 * PARAMS_##event, 0};                             \
-        put_header(base, time, (s32)bpf_get_current_pid_tgid(), SIZE_##event, EVENT_##event,       \
-                   PARAMS_##event);                                                                \
+        put_header(base, time, (s32)cpu->call.tid, SIZE_##event, EVENT_##event, PARAMS_##event);   \
         fill_##syscall(&r, &cpu->call);                                                            \
         if (r.index != PARAMS_##event || r.at != SIZE_##event)                                     \
             wrong_number_of_parameters();                                                          \
@@ -196,18 +195,18 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
         }                                                                                          \
         u64 time = wall_clock();                                                                   \
         struct record r = {scratch->record, HEADER_SIZE + 2 * PARAMS_##event, 0};                  \
-        fill_##syscall(&r, c, scratch);                                                             \
+        fill_##syscall(&r, c, scratch);                                                            \
         if (r.index != PARAMS_##event)                                                             \
             wrong_number_of_parameters();                                                          \
-        send(&r, &cpu->counters, time, bpf_get_current_pid_tgid(), EVENT_##event, PARAMS_##event,  \
+        send(&r, &cpu->counters, time, cpu->call.tid, EVENT_##event, PARAMS_##event,               \
              CATEGORY_OF_##event);                                                                 \
         return 0;                                                                                  \
     }                                                                                              \
     static __always_inline void fill_##syscall(struct record *r, const struct call *c,             \
                                                struct scratch *scratch)
 
-// The head of a program on a tracepoint other than `sys_exit`. `subject` is the thread that the event
-// is about, which becomes `task`; the event is left out when that thread's process is.
+// The head of a program on a tracepoint other than `sys_exit`. `subject` is the thread that the
+// event is about, which becomes `task`; the event is left out when that thread's process is.
 #define TRACEPOINT_HEAD(bit, subject)                                                              \
     struct cpu *cpu = this_cpu();                                                                  \
     if (!cpu || !(control.tracepoints & (bit)))                                                    \

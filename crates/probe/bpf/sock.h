@@ -73,7 +73,8 @@ static __always_inline u32 copy_unix_name(u8 *to, u64 name)
 }
 
 // PT_SOCKADDR: family, then address and port, or a path.
-static __always_inline void put_address(struct record *r, struct scratch *scratch, u64 from, u32 len)
+static __always_inline void put_address(struct record *r, struct scratch *scratch, u64 from,
+                                        u32 len)
 {
     union address *address = read_address(scratch, from, len);
     if (!address) {
@@ -202,8 +203,8 @@ __noinline u32 write_tuple(u64 sock, u32 at, int direction, u64 from, u32 len)
     return 0;
 }
 
-static __always_inline void put_tuple(struct record *r, u64 sock, enum direction direction, u64 from,
-                                      u32 len)
+static __always_inline void put_tuple(struct record *r, u64 sock, enum direction direction,
+                                      u64 from, u32 len)
 {
     // Always put together in scratch memory, where `write_tuple` finds it again.
     u32 size = write_tuple(sock, r->at, direction, from, len);

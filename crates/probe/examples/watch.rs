@@ -1,5 +1,6 @@
 //! Prints what a few system calls do, for a few seconds: `watch SECONDS NAME...` (all without names).
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use event::{EventView, Syscall};
@@ -12,12 +13,23 @@ fn log(level: LogLevel, line: &str) {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "it is a command line tool")]
+fn main() -> ExitCode {
+    match watch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("{err}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "it is a command line tool"
 )]
-fn main() -> Result<(), probe::Error> {
+fn watch() -> Result<(), probe::Error> {
     let mut args = std::env::args().skip(1);
     let seconds = args.next().and_then(|text| text.parse().ok()).unwrap_or(5);
     let names: Vec<String> = args.collect();

@@ -118,6 +118,12 @@ pub(crate) fn check() -> Result<(), CheckError> {
     }
 }
 
+/// Whether this kernel charges maps against the limit of locked memory, as it did before 5.11.
+pub(crate) fn charges_locked_memory() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    kernel_version(&release).is_some_and(|version| version < (5, 11))
+}
+
 fn find_missing(
     release: &str,
     has_btf: bool,

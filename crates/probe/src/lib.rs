@@ -11,8 +11,9 @@
 //! The fillers are C with CO-RE, in `bpf/`, one file per family of calls, compiled into one object
 //! by the build script. What they know of events — type codes, number and width of parameters,
 //! system call numbers of the target — comes from the `event` crate through a generated header, so
-//! that it is written once. A filler is found by name: `sys_openat` fills `openat`, whatever has no
-//! filler goes to `sys_generic`. Adding a call is adding a function.
+//! that it is written once, and a filler that writes the wrong number of parameters, or of bytes
+//! where all are of fixed size, does not compile. A filler is found by name: `sys_openat` fills
+//! `openat`, whatever has no filler goes to `sys_generic`. Adding a call is adding a function.
 //!
 //! # Costs that made it so
 //!
@@ -28,6 +29,19 @@
 //! the [`Reader`] refreshes every second. Each ring is in time order; the reader merges them with a
 //! heap of ring heads, up to a moment shortly before it looked, so that a record which another CPU
 //! was about to publish is not overtaken.
+//!
+//! # Limits
+//!
+//! * What a caller points to (paths, addresses, data) is read when the call returns. Another thread
+//!   of the caller may have changed it by then; descriptors, inodes, socket tuples, the path of a
+//!   started program and everything else that the kernel holds itself cannot be faked.
+//! * Strings end after 4096 bytes, argument and environment areas too; data after
+//!   [`Options::snaplen`]. Of vectors the first 32 parts are looked at, of `poll` the first 16
+//!   descriptors, of `sendmmsg` and `recvmmsg` the first 16 messages (the others count as lost), of
+//!   the arguments of a program that could not be started the first 16.
+//! * Calls of 32-bit programs are translated on x86-64, and skipped and counted on aarch64.
+//! * Whether the running user may write to a started program is decided by owner, mode, groups and
+//!   capabilities, not by access control lists.
 //!
 //! # Losses
 //!

@@ -85,9 +85,15 @@ impl Probe {
             .max()
             .map_or(1, |last| u32::from(last) + 1);
         let (loaded, log) = log::collect(|| load_object(slots));
-        let object = loaded.map_err(|err| Error::Load {
-            reason: format!("{err:#}"),
-            log,
+        let object = loaded.map_err(|err| {
+            let mut reason = format!("{err:#}");
+            let denied = err.kind() == libbpf_rs::ErrorKind::PermissionDenied;
+            if denied && check::charges_locked_memory() {
+                reason += " (kernels before 5.11 charge the probe's memory against the limit of \
+                           locked memory: raise it with `ulimit -l unlimited` or LimitMEMLOCK=, or \
+                           give this process CAP_SYS_RESOURCE)";
+            }
+            Error::Load { reason, log }
         })?;
 
         let control = Arc::new(Control::map(map(&object, ".data.control")?.as_fd())?);

@@ -3,7 +3,8 @@
 // New threads and processes.
 
 // The parameters of clone and its relatives after the result.
-static __always_inline void put_clone(struct record *r, u64 task, struct scratch *scratch, u32 flags)
+static __always_inline void put_clone(struct record *r, u64 task, struct scratch *scratch,
+                                      u32 flags)
 {
     u64 cred = POINTER(struct task_struct, task, cred);
     u64 proxy = POINTER(struct task_struct, task, nsproxy);

@@ -36,7 +36,7 @@ __noinline int reaper_of(u64 task)
     u64 ns = pid_namespace(task);
     u64 init = ns ? POINTER(struct pid_namespace, ns, child_reaper) : 0;
     // With its first process a pid namespace ends, and everything in it.
-    if (!init || init == task || LOAD(struct task_struct, init, tgid) == LOAD(struct task_struct, task, tgid))
+    if (!init || LOAD(struct task_struct, init, tgid) == LOAD(struct task_struct, task, tgid))
         return -1;
     u64 signal = POINTER(struct task_struct, task, signal);
     if (!LOAD_BIT(struct signal_struct, signal, has_child_subreaper))

@@ -131,7 +131,7 @@ static __always_inline void send_one(struct cpu *cpu, struct scratch *scratch, u
         else
             put_empty(&r);
     }
-    send(&r, &cpu->counters, time, bpf_get_current_pid_tgid(),
+    send(&r, &cpu->counters, time, c->tid,
          sending ? EVENT_SOCKET_SENDMMSG_X : EVENT_SOCKET_RECVMMSG_X, params, CATEGORY_OTHER);
 }
 

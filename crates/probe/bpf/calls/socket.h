@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 //
-// Sockets. Addresses come from the kernel's own socket wherever it has them: what a caller points to
-// may have changed by now.
+// Sockets. Addresses come from the kernel's own socket wherever it has them: what a caller points
+// to may have changed by now.
 
 #define EINPROGRESS 115
 #define SOCK_NONBLOCK 00004000

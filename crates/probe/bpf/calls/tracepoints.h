@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 //
-// What happens to a thread without its making a call. Some of these are very frequent; their programs
-// are attached only while somebody asks for them.
+// What happens to a thread without its making a call. Some of these are very frequent; their
+// programs are attached only while somebody asks for them.
 
 // A signal reaches a thread.
 FIXED_TRACEPOINT(signal_deliver, "signal_deliver", TRACE_SIGNAL, SIGNALDELIVER_E, current_task())

@@ -12,6 +12,7 @@ mod io;
 mod life;
 mod losses;
 mod memory;
+mod overlay;
 mod process;
 mod sockets;
 mod system;
@@ -61,6 +62,7 @@ fn every_call_tells_what_was_done() {
             life::CASES,
             exec::CASES,
             tracepoints::CASES,
+            overlay::CASES,
             system::CASES,
         ]
         .concat();
