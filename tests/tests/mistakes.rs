@@ -28,9 +28,9 @@ fn all_errors_of_all_rules_files_are_shown() {
     let config = folder.write("c.yaml", "stdout_output: {enabled: true}\n");
     let first = folder.write(
         "first.yaml",
-        "- macro: m\n  condition: proc.nam = cat\n\n- rule: one\n  desc: d\n  \
-         condition: >\n    evt.type = openat and\n    fd.name startwith /etc\n  \
-         output: o\n  priority: WARNING\n",
+        "- rule: one\n  desc: d\n  \
+         condition: >\n    evt.type = openat and\n    fd.name startwith /etc or\n    \
+         proc.nam = cat\n  output: o\n  priority: WARNING\n",
     );
     let second = folder.write(
         "second.yaml",
@@ -48,11 +48,13 @@ fn all_errors_of_all_rules_files_are_shown() {
     assert_fails(
         &output,
         &[
-            "first.yaml:2:14",
-            "first.yaml:8:13",
-            "second.yaml:3:40",
+            "first.yaml:5:13",
+            "first.yaml:6:5",
+            "second.yaml:3:36",
+            "second.yaml:4:13",
             "second.yaml:5:13",
-            "startwith",
+            "did you mean 'startswith'?",
+            "proc.nam",
             "undefined_macro",
             "proc.nme",
         ],
