@@ -35,8 +35,9 @@ impl Selection {
     }
 
     fn among(pattern: Option<&str>, takes: impl Fn(&Action) -> bool) -> Result<Self, Error> {
-        let (actions, disabled): (Vec<_>, Vec<_>) =
-            matching(pattern)?.into_iter().partition(|action| takes(action));
+        let (actions, disabled): (Vec<_>, Vec<_>) = matching(pattern)?
+            .into_iter()
+            .partition(|action| takes(action));
         if actions.is_empty() {
             return Err(Error::NoneEnabled);
         }
