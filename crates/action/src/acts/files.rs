@@ -13,12 +13,13 @@ use crate::temp::{self, TempDir, c_path};
 
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
 const WRITE_OR_CREATE: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::CLOEXEC);
+const WRITE: OFlags = OFlags::WRONLY.union(OFlags::CLOEXEC);
 const OWNER_ONLY: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Opens and closes: the two calls most of this file is about.
 #[inline]
 pub(super) fn open_and_close(path: &CStr, flags: OFlags, mode: Mode) -> Result<(), Failure> {
-    match rustix::fs::open(path, flags, mode) {
+    match rustix::fs::openat(CWD, path, flags, mode) {
         Ok(file) => {
             drop(file);
             Ok(())
@@ -51,7 +52,7 @@ pub(crate) fn write_entrypoint(_: &Context) -> Result<Prepared, Failure> {
         .union(OFlags::CLOEXEC)
         .union(OFlags::NONBLOCK);
     Ok(Prepared::new(|| {
-        match rustix::fs::open(c"/proc/self/fd/1", FLAGS, Mode::empty()) {
+        match rustix::fs::openat(CWD, c"/proc/self/fd/1", FLAGS, Mode::empty()) {
             Ok(_) => Ok(()),
             Err(Errno::ACCESS) => Err(Failure::skipped("standard output cannot be opened again")),
             Err(errno) => Err(Failure::at("open /proc/self/fd/1")(errno)),
@@ -71,7 +72,9 @@ pub(crate) fn write_release_agent(_: &Context) -> Result<Prepared, Failure> {
 
 pub(crate) fn write_shell_configuration(_: &Context) -> Result<Prepared, Failure> {
     let dir = TempDir::new()?;
-    Ok(opening(dir, ".bashrc", WRITE_OR_CREATE))
+    // There already when it is opened: creating it would set off the rule about hidden files too.
+    temp::write(&dir.join(".bashrc"), b"")?;
+    Ok(opening(dir, ".bashrc", WRITE))
 }
 
 pub(crate) fn read_shell_configuration(_: &Context) -> Result<Prepared, Failure> {
@@ -92,12 +95,14 @@ fn opening(dir: TempDir, name: &str, flags: OFlags) -> Prepared {
 pub(crate) fn add_ssh_key(_: &Context) -> Result<Prepared, Failure> {
     const LINE: &[u8] = b"ssh-rsa AAAA-this-is-no-key event-generator\n";
     let home = ssh_home()?;
-    let path = c_path(&home.join(".ssh/authorized_keys"));
+    let path = home.join(".ssh/authorized_keys");
+    temp::write(&path, b"")?;
+    let path = c_path(&path);
     Ok(Prepared::new(move || {
         let _kept = &home;
         let step = "write authorized_keys";
         let file =
-            rustix::fs::open(&*path, WRITE_OR_CREATE, OWNER_ONLY).map_err(Failure::at(step))?;
+            rustix::fs::openat(CWD, &*path, WRITE, Mode::empty()).map_err(Failure::at(step))?;
         rustix::io::write(&file, LINE).map_err(Failure::at(step))?;
         Ok(())
     }))

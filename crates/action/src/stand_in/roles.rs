@@ -4,7 +4,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Uid;
 
@@ -70,7 +70,8 @@ pub(super) const ROLES: &[Role] = &[
 
 fn read_sensitive_file() -> Result<Deed, Failure> {
     Ok(Box::new(|| {
-        rustix::fs::open(
+        rustix::fs::openat(
+            CWD,
             c"/etc/shadow",
             OFlags::RDONLY | OFlags::CLOEXEC,
             Mode::empty(),

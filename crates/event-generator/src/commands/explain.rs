@@ -27,12 +27,9 @@ pub(super) fn render(name: &str) -> Result<String, Error> {
         line("available", "not yet");
     }
     let needs: Vec<String> = action.needs.iter().map(ToString::to_string).collect();
-    line(
-        "needs",
-        if needs.is_empty() { "nothing" } else { "" }.trim(),
-    );
-    for need in needs {
-        line("", &need);
+    line("needs", needs.first().map_or("nothing", String::as_str));
+    for need in needs.iter().skip(1) {
+        line("", need);
     }
     line("bench", bench(action.suitability));
     if !action.mitre.is_empty() {
