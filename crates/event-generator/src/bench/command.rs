@@ -14,7 +14,7 @@ use super::statistics::events_per_second;
 use super::{ActionCount, Next, Rounds, Statistics, Tally};
 use crate::alerts::{self, Ear};
 use crate::cli::BenchFlags;
-use crate::commands::{context, name_disabled, shuffle};
+use crate::commands::{context, shuffle};
 use crate::go::format_duration;
 use crate::log::Log;
 use crate::selection::Selection;
@@ -71,7 +71,9 @@ pub fn execute(flags: &BenchFlags, interrupt: &Interrupt, log: &Log) -> Result<E
         )));
     }
     let mut selection = Selection::for_benchmark(flags.run.pattern.as_deref(), flags.run.all)?;
-    name_disabled(&selection, log);
+    for action in &selection.disabled {
+        log.warn("action not enabled", &[("action", action.name.into())]);
+    }
     if let Some(mut shuffle) = shuffle(&flags.run, log) {
         shuffle.shuffle(&mut selection.actions);
     }

@@ -5,7 +5,7 @@ mod list;
 mod run;
 mod test;
 
-pub(crate) use run::{context, name_disabled, shuffle};
+pub(crate) use run::{context, shuffle};
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -144,7 +144,7 @@ pub(super) fn report(action: &Action, failure: &Failure, log: &Log) {
 }
 
 /// Says which actions were meant but do not run.
-pub(crate) fn name_disabled(selection: &Selection, log: &Log) {
+pub(super) fn name_disabled(selection: &Selection, log: &Log) {
     for action in &selection.disabled {
         log.debug("action not enabled", &[("action", action.name.into())]);
     }

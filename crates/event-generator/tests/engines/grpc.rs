@@ -10,7 +10,7 @@ use event_generator::bench::{Job, Tally};
 use event_generator::log::Log;
 
 use super::engine::{Habit, start_engine};
-use super::{Fixture, NAMES, alert_flags};
+use super::{Fixture, NAMES, RULES, alert_flags};
 
 fn over_grpc(path: &std::path::Path) -> impl FnOnce(Arc<Tally>, &Log) -> Ear {
     let socket = format!("--grpc-unix-socket=unix://{}", path.display());
@@ -155,5 +155,26 @@ fn nothing_to_do_is_an_error() {
         prepare: Box::new(|| Err(Failure::skipped("no"))),
     });
     assert!(matches!(fixture.measure(&ear), Err(Error::NothingToDo)));
+    std::fs::remove_file(path).unwrap();
+}
+
+/// Not a test but a measurement; `cargo test --release -- --ignored --nocapture heard_a_second`.
+#[test]
+#[ignore = "measures; says nothing about right or wrong"]
+fn how_many_alerts_are_heard_a_second() {
+    const ALERTS: u64 = 1_000_000;
+    let (path, tell) = start_engine("measure", Habit::Push);
+    let (fixture, _ear) = Fixture::new(over_grpc(&path));
+    let begin = std::time::Instant::now();
+    for _ in 0..ALERTS {
+        tell.send(RULES[0].to_owned()).unwrap();
+    }
+    while fixture.tally.heard(0) < ALERTS {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    eprintln!(
+        "{:.0} alerts/s",
+        ALERTS as f64 / begin.elapsed().as_secs_f64()
+    );
     std::fs::remove_file(path).unwrap();
 }
