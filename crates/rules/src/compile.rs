@@ -33,6 +33,9 @@ pub(crate) struct CompiledRule {
     pub(crate) source: usize,
     pub(crate) condition: CondId,
     pub(crate) events: EventTypes,
+    /// For some types of events by name what is left of the condition; nothing when it never
+    /// holds for them.
+    pub(crate) by_name: Vec<(&'static str, Option<CondId>)>,
     pub(crate) output: CompiledOutput,
     /// The fields that the condition names.
     pub(crate) fields: BTreeSet<FieldId>,

@@ -32,6 +32,7 @@ pub mod report;
 mod ruleset;
 mod selection;
 mod source;
+mod specialize;
 mod suggest;
 mod text;
 mod version;

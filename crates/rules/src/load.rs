@@ -1,5 +1,7 @@
 //! From files and settings to a ruleset, or to everything that is wrong.
 
+use std::collections::HashSet;
+
 use alert::Priority;
 use field::Fields;
 
@@ -194,7 +196,6 @@ pub fn load(files: Vec<Source>, mut sources: Vec<EventSource>, settings: &Settin
 /// drops those that say the same of the same place: two rules that use one broken list, say.
 fn order(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by_key(|found| (found.span.file, found.span.start, !found.is_error()));
-    diagnostics.dedup_by(|later, first| {
-        later.code == first.code && later.span == first.span && later.message == first.message
-    });
+    let mut seen = HashSet::new();
+    diagnostics.retain(|found| seen.insert((found.code, found.span, found.message.clone())));
 }

@@ -55,13 +55,13 @@ impl Matcher {
         }
         evaluator.begin_event();
         let mut found = 0;
-        for &id in typed.iter().chain(any_type) {
-            let Some(rule) = ruleset.rules().get(id as usize) else {
-                continue;
-            };
-            if !evaluator.matches(rule.condition(), context) {
+        for candidate in typed.iter().chain(any_type) {
+            if !evaluator.matches(candidate.condition, context) {
                 continue;
             }
+            let Some(rule) = ruleset.rule(candidate.rule) else {
+                continue;
+            };
             rule.count_match();
             found += 1;
             on_match(rule, context, evaluator);

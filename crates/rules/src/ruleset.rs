@@ -43,6 +43,7 @@ pub struct Rule {
     capture_duration: u64,
     condition: CondId,
     events: EventTypes,
+    by_name: Vec<(&'static str, Option<CondId>)>,
     fields: BTreeSet<FieldId>,
     output_text: String,
     output: Template,
@@ -115,6 +116,22 @@ impl Rule {
         self.condition
     }
 
+    /// What is left of the condition where the type of the event is known; `None` when it never
+    /// holds then.
+    pub fn condition_for(&self, event_type: EventType) -> Option<CondId> {
+        let own = [
+            EventType::GENERIC_E,
+            EventType::GENERIC_X,
+            EventType::ASYNCEVENT_E,
+        ];
+        let name = event_type
+            .info()
+            .filter(|_| !own.contains(&event_type))
+            .map(|info| info.name);
+        let left = self.by_name.iter().find(|(known, _)| Some(*known) == name);
+        left.map_or(Some(self.condition), |(_, condition)| *condition)
+    }
+
     /// The events that the condition can match, as far as its checks of the type tell. Never too
     /// few.
     pub fn events(&self) -> &EventTypes {
@@ -151,6 +168,13 @@ impl Rule {
     }
 }
 
+/// A rule to be evaluated, with what is left of its condition where the type of the event is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) rule: RuleId,
+    pub(crate) condition: CondId,
+}
+
 /// The rules of one event source.
 #[derive(Debug)]
 pub struct SourceRules {
@@ -158,9 +182,9 @@ pub struct SourceRules {
     fields: Fields,
     pool: Arc<Pool>,
     /// For each type of event, the rules that name it, in the order of definition.
-    by_type: Vec<Box<[u32]>>,
+    by_type: Vec<Box<[Candidate]>>,
     /// The rules that could match an event of any type.
-    any_type: Box<[u32]>,
+    any_type: Box<[Candidate]>,
 }
 
 impl SourceRules {
@@ -181,7 +205,7 @@ impl SourceRules {
 
     /// The rules to be evaluated for a type of event: those that name the type, then those that
     /// name none.
-    pub(crate) fn candidates(&self, event_type: EventType) -> (&[u32], &[u32]) {
+    pub(crate) fn candidates(&self, event_type: EventType) -> (&[Candidate], &[Candidate]) {
         let typed = self
             .by_type
             .get(usize::from(event_type.0))
@@ -335,6 +359,7 @@ fn rule(
         capture_duration: definition.capture_duration,
         condition: found.condition,
         events: found.events,
+        by_name: found.by_name,
         fields: found.fields,
         output_text: found.output.text,
         output: found.output.template,
@@ -351,7 +376,7 @@ fn index_source(
     pool: Arc<Pool>,
     rules: &[Rule],
 ) -> SourceRules {
-    let mut by_type: Vec<Vec<u32>> = vec![Vec::new(); event::events().len()];
+    let mut by_type: Vec<Vec<Candidate>> = vec![Vec::new(); event::events().len()];
     let mut any_type = Vec::new();
     for rule in rules
         .iter()
@@ -359,7 +384,10 @@ fn index_source(
     {
         // Rules of plugins' sources do not distinguish types: all their events have one.
         if &*rule.source != crate::collect::DEFAULT_SOURCE || rule.events.is_all() {
-            any_type.push(rule.id.0);
+            any_type.push(Candidate {
+                rule: rule.id,
+                condition: rule.condition,
+            });
             continue;
         }
         if rule.events.is_empty() {
@@ -369,8 +397,14 @@ fn index_source(
         // An event that a plugin injects carries a name of its own.
         types.insert(EventType::ASYNCEVENT_E);
         for event_type in types.iter() {
-            if let Some(rules) = by_type.get_mut(usize::from(event_type.0)) {
-                rules.push(rule.id.0);
+            if let (Some(rules), Some(condition)) = (
+                by_type.get_mut(usize::from(event_type.0)),
+                rule.condition_for(event_type),
+            ) {
+                rules.push(Candidate {
+                    rule: rule.id,
+                    condition,
+                });
             }
         }
     }

@@ -367,3 +367,10 @@ fn conditions_are_indexed_by_what_they_can_match() {
         .collect();
     assert_eq!(used, ["evt.type"]);
 }
+
+#[test]
+fn rulesets_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<rules::Ruleset>();
+    shared::<rules::Loaded>();
+}

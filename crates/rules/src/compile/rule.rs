@@ -3,23 +3,28 @@
 use std::collections::BTreeSet;
 
 use condition::{
-    Catalog, Check, CompileError, Expr, FieldRef, Literal, OperandKind, ParseOptions, PoolBuilder,
-    Right, ValuesKind, expand_macros, parse_recovering,
+    Catalog, Check, CompileError, CondId, Expr, FieldRef, Literal, OperandKind, ParseOptions,
+    PoolBuilder, Right, ValuesKind, expand_macros, parse_recovering,
 };
+use event::EventType;
 use field::{FieldFlags, Fields, field_info};
 
 use super::exceptions::with_exceptions;
 use super::lists::{Insertion, Lists, enclosing};
 use super::macros::{Macros, keep_macros, names_no_macro, undefined};
 use super::{CompiledRule, Details, Texts, messages};
-use crate::collect::{Definitions, RuleDef};
+use crate::collect::{DEFAULT_SOURCE, Definitions, RuleDef};
 use crate::diagnostic::{Code, Diagnostic, Location, Place};
 use crate::infer::{self, EventTypes};
 use crate::load::Settings;
 use crate::source::Span;
+use crate::specialize::{Rest, specialize};
 
 /// A rule that is evaluated for more types of events than this is worth a warning.
 const MANY_EVENT_TYPES: usize = 100;
+
+/// A rule that names more types of events than this is not specialised for each.
+const MANY_NAMES: usize = 24;
 
 /// Compiles rules one after another into a pool for each source.
 pub(super) struct Compiler<'a> {
@@ -78,7 +83,7 @@ impl Compiler<'_> {
             return None;
         }
         if rule.warn_evttypes
-            && rule.source == crate::collect::DEFAULT_SOURCE
+            && rule.source == DEFAULT_SOURCE
             && infer::breadth(&events) > MANY_EVENT_TYPES
         {
             let message = "Rule matches too many evt.type values. This has a significant performance penalty.";
@@ -96,15 +101,66 @@ impl Compiler<'_> {
             );
         });
         details.compiled = expr.to_string();
+        let condition = condition?;
+        let by_name = match rule.source == DEFAULT_SOURCE {
+            true => self.specialized(&expr, condition, &events, source, fields),
+            false => Vec::new(),
+        };
         Some(CompiledRule {
             definition: index,
             source,
-            condition: condition?,
+            condition,
             events,
+            by_name,
             output,
             fields: used,
             details,
         })
+    }
+
+    /// What is left of a condition for each type of event it can match, where that is a handful.
+    fn specialized(
+        &mut self,
+        expr: &Expr,
+        whole: CondId,
+        events: &EventTypes,
+        source: usize,
+        fields: &mut Fields,
+    ) -> Vec<(&'static str, Option<CondId>)> {
+        let types = events.events.iter().filter_map(EventType::info);
+        let own = types.filter(|info| {
+            let shared = [
+                EventType::GENERIC_E,
+                EventType::GENERIC_X,
+                EventType::ASYNCEVENT_E,
+            ];
+            !shared.contains(&info.event_type) && !info.is_unused()
+        });
+        let names: BTreeSet<&'static str> = own.map(|info| info.name).collect();
+        if names.len() > MANY_NAMES {
+            return Vec::new();
+        }
+        let mut known: Vec<(Rest, Option<CondId>)> = Vec::new();
+        let mut out = Vec::new();
+        for name in names {
+            let rest = specialize(expr, name);
+            let found = known
+                .iter()
+                .find(|(other, _)| *other == rest)
+                .map(|(_, found)| *found);
+            let condition = found.unwrap_or_else(|| match &rest {
+                Rest::Never => None,
+                Rest::Always => Some(whole),
+                Rest::Expr(rest) => {
+                    let pool = self.pools.get_mut(source);
+                    let added = pool.and_then(|pool| pool.add(rest, fields).ok());
+                    Some(added.map_or(whole, |compiled| compiled.condition))
+                }
+            });
+            known.push((rest, condition));
+            out.push((name, condition));
+        }
+        out
     }
 
     /// The condition with everything put in. What is broken is reported and left as a hole.

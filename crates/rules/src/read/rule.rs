@@ -5,8 +5,9 @@ use alert::Priority;
 use crate::diagnostic::{Code, Place};
 use crate::item::{Change, Changed, Mode, RuleItem, Spanned, Word};
 
+use super::Reader;
+use super::overrides::Overrides;
 use super::value::Keys;
-use super::{Overrides, Reader};
 
 /// The keys of a rule.
 pub(super) const KEYS: &[&str] = &[

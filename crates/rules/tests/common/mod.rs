@@ -11,9 +11,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use condition::Evaluator;
 use event::{Encoder, EventType, EventView};
 use field::{EventContext, Occurrence, Scratch, Surroundings};
-use rules::{EventSource, Loaded, Matcher, Ruleset, Settings, Source, load, report};
+use rules::{EventSource, Loaded, Matcher, Matching, Ruleset, Settings, Source, load, report};
 use state::{
     Descriptor, DescriptorKind, L4Proto, Limits, SocketRole, SocketTuple, State, Thread, User,
 };
@@ -44,6 +45,8 @@ pub fn ruleset(texts: &[&str], settings: &Settings) -> Ruleset {
 pub struct World {
     pub state: State,
     matcher: Matcher,
+    /// Evaluates whole conditions, without the index.
+    check: Evaluator,
     surroundings: Surroundings,
     scratch: Scratch,
     encoder: Encoder,
@@ -55,10 +58,12 @@ pub type Alerts = Vec<(String, String)>;
 
 impl World {
     pub fn new(ruleset: Ruleset) -> Self {
+        let check = Evaluator::new(Arc::clone(ruleset.sources()[0].pool()));
         let matcher = Matcher::new(Arc::new(ruleset), "syscall").expect("the source is there");
         let mut world = Self {
             state: State::new(Limits::default()),
             matcher,
+            check,
             surroundings: Surroundings::new("box"),
             scratch: Scratch::new(),
             encoder: Encoder::new(),
@@ -168,13 +173,42 @@ impl World {
         let fields = ruleset.sources()[0].fields();
         let mut context = EventContext::new(fields, now, &mut self.scratch);
         let mut alerts = Vec::new();
+        let mut expected = Vec::new();
+        self.check.begin_event();
+        for rule in ruleset.enabled() {
+            if self.check.matches(rule.condition(), &mut context) {
+                expected.push(rule.name().to_string());
+            }
+        }
         self.matcher
             .matches(&mut context, event_type, &mut |rule, context, evaluator| {
                 let mut text = String::new();
                 rule.output().render(context, evaluator, &mut text);
                 alerts.push((rule.name().to_string(), text));
             });
+        self.compare(&alerts, &expected);
         alerts
+    }
+
+    /// The index and what it makes of conditions must not change what matches.
+    fn compare(&self, alerts: &Alerts, expected: &[String]) {
+        let found: Vec<&String> = alerts.iter().map(|(name, _)| name).collect();
+        match self.ruleset().matching() {
+            Matching::First => {
+                assert_eq!(found.len(), expected.len().min(1), "{expected:?}");
+                assert!(
+                    found.iter().all(|name| expected.contains(name)),
+                    "{found:?}: {expected:?}"
+                );
+            }
+            Matching::All => {
+                assert_eq!(found.len(), expected.len(), "{found:?}: {expected:?}");
+                assert!(
+                    expected.iter().all(|name| found.contains(&name)),
+                    "{found:?}: {expected:?}"
+                );
+            }
+        }
     }
 
     /// The names of the rules that an event matches.
