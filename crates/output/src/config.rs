@@ -23,7 +23,7 @@ pub struct OutputsConfig {
     pub buffered: bool,
     /// `output_timeout`: a sink that works on one batch for longer is reported.
     pub timeout: Duration,
-    /// `outputs.rate` and `outputs.max_burst`; `None`: no limit.
+    /// `outputs.rate` and `outputs.max_burst`; `None`, for a rate of 0 too: no limit.
     pub rate_limit: Option<RateLimit>,
     /// `stdout_output.enabled`.
     pub stdout: bool,
@@ -122,18 +122,20 @@ pub struct HttpConfig {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// `echo`: print the server's answers on standard output.
     pub echo: bool,
-    /// `keep_alive`: TCP keep-alive probes on idle connections.
+    /// `keep_alive`: TCP keep-alive probes on idle connections. Connections are used again in any
+    /// case.
     pub keep_alive: bool,
     /// How many requests may be under way at once. With more than one, alerts may arrive in another
     /// order than they were raised.
     pub in_flight: usize,
-    /// How often one alert is tried before it counts as failed: at least once.
+    /// How often one alert is tried before it counts as failed: at least once. Eight tries with their
+    /// pauses last about 16 seconds, enough for a server to restart.
     pub attempts: u32,
     /// How long one try may take.
     pub request_timeout: Duration,
 }
 
-/// Falco's defaults, with four requests at once and five tries.
+/// Falco's defaults, with four requests at once and eight tries.
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
@@ -146,7 +148,7 @@ impl Default for HttpConfig {
             echo: false,
             keep_alive: false,
             in_flight: 4,
-            attempts: 5,
+            attempts: 8,
             request_timeout: Duration::from_secs(5),
         }
     }

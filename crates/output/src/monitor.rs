@@ -180,3 +180,20 @@ impl Losses {
         Some(count - std::mem::replace(&mut self.reported, count))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_news_once_and_not_too_often() {
+        let mut losses = Losses::default();
+        assert_eq!(losses.news(0), None);
+        assert_eq!(losses.news(5), Some(5));
+        assert_eq!(losses.news(9), None, "too soon");
+        losses.when = Instant::now().checked_sub(REPORT_EVERY);
+        assert_eq!(losses.news(9), Some(4));
+        losses.when = Instant::now().checked_sub(REPORT_EVERY);
+        assert_eq!(losses.news(9), None, "nothing new");
+    }
+}

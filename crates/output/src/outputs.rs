@@ -32,6 +32,7 @@ pub struct Outputs {
     sinks: Vec<SinkInbox>,
     grpc: Option<GrpcServer>,
     runtime: Option<Runtime>,
+    ended: bool,
     _monitor: Monitor,
 }
 
@@ -72,6 +73,40 @@ impl Outputs {
             bytes: config.queue_bytes,
         };
         Self::spawn(config, limit, sinks, server, runtime).map_err(StartError::Thread)
+    }
+
+    /// Whether [`start`](Self::start) has a chance: reads certificates and understands addresses, but
+    /// opens nothing and listens nowhere. For a new configuration, while the old one still runs.
+    ///
+    /// # Errors
+    /// As those of `start`.
+    pub fn check(config: &OutputsConfig) -> Result<(), StartError> {
+        let OutputsConfig {
+            stdout,
+            file,
+            syslog,
+            program,
+            http,
+            grpc,
+            ..
+        } = config;
+        if let Some(http) = http {
+            HttpSink::check(http)?;
+        }
+        if let Some(grpc) = grpc {
+            BoundServer::check(grpc)?;
+        }
+        let any = *stdout
+            || file.is_some()
+            || syslog.is_some()
+            || program.is_some()
+            || http.is_some()
+            || grpc.is_some();
+        if any {
+            Ok(())
+        } else {
+            Err(StartError::NoOutput)
+        }
     }
 
     fn spawn(
@@ -120,6 +155,7 @@ impl Outputs {
             sinks: inboxes,
             grpc,
             runtime,
+            ended: false,
             _monitor: monitor,
         })
     }
@@ -196,6 +232,9 @@ impl Outputs {
     }
 
     fn end(&mut self, deadline: Instant) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
         self.queue.close();
         if !self.queue.wait_finished(deadline) {
             let discarded = self.queue.abandon();

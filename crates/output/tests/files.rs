@@ -95,6 +95,9 @@ fn file_that_cannot_be_opened_is_an_error_at_start() {
 fn nothing_enabled_is_an_error_at_start() {
     let error = Outputs::start(&OutputsConfig::default()).unwrap_err();
     assert!(matches!(error, StartError::NoOutput));
+    let error = Outputs::check(&OutputsConfig::default()).unwrap_err();
+    assert!(matches!(error, StartError::NoOutput));
+    assert!(Outputs::check(&to_program("true", true)).is_ok());
 }
 
 #[test]

@@ -387,6 +387,24 @@ fn socket_is_made_guarded_and_removed() {
     );
 }
 
+/// An orderly end delivers what was raised before it, down to what is in the connection's buffers.
+#[test]
+fn stop_delivers_what_waits() {
+    let (_directory, path) = fresh();
+    let outputs = start(&on_socket(&path));
+    let runtime = runtime();
+    let (_sender, mut responses) =
+        runtime.block_on(async { subscribe(connect(&path).await).await });
+    let reader = runtime.spawn(async move { rest(&mut responses).await });
+    for number in 0..30_000 {
+        outputs.send(numbered(number));
+    }
+    let counters = outputs.stop(PATIENCE);
+    assert_complete(&counters);
+    assert_eq!(counters.grpc.unwrap().lost, 0);
+    assert_eq!(runtime.block_on(reader).unwrap(), 30_000);
+}
+
 /// A subscriber that never reads does not hold up the end.
 #[test]
 fn stop_has_a_deadline() {
@@ -521,7 +539,8 @@ fn certificates_of_no_use_are_named() {
         let config = pki.config("127.0.0.1:0");
         let good = pki.read(file);
         spoil(&pki.path(file));
-        let error = Outputs::start(&config).unwrap_err().to_string();
+        let error = Outputs::check(&config).unwrap_err().to_string();
+        assert_eq!(error, Outputs::start(&config).unwrap_err().to_string());
         fs::write(pki.path(file), good).unwrap();
         assert!(error.contains(key) && error.contains(file), "{error}");
     };
@@ -533,6 +552,7 @@ fn certificates_of_no_use_are_named() {
         refused(&|path| fs::remove_file(path).unwrap(), file, key);
         refused(&|path| fs::write(path, "nonsense").unwrap(), file, key);
     }
+    Outputs::check(&pki.config("127.0.0.1:0")).unwrap();
     let mut other = pki.config("127.0.0.1:0");
     if let Some(GrpcBind::Tcp { private_key, .. }) = other.grpc.as_mut().map(|grpc| &mut grpc.bind)
     {

@@ -362,6 +362,10 @@ fn urls_of_no_use_are_named() {
         "http://a b/",
     ] {
         let error = Outputs::start(&to(url)).unwrap_err();
+        assert_eq!(
+            Outputs::check(&to(url)).unwrap_err().to_string(),
+            error.to_string()
+        );
         assert!(
             matches!(
                 error,

@@ -274,3 +274,64 @@ impl Buffer {
         self.bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alert::{Alert, Format, Priority, Renderer};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::batch::BatchMaker;
+
+    fn slice(alerts: usize) -> Slice {
+        let alert = Alert::internal(1, "r", Priority::Debug, "m", Vec::new(), "h".into());
+        let mut maker = BatchMaker::new(Renderer::new(Format::default()), true);
+        for _ in 0..alerts {
+            maker.add(&alert);
+        }
+        maker.finish().expect("at least one")
+    }
+
+    proptest! {
+        /// Whoever comes and goes when, every alert is in exactly one column for each it was meant for.
+        #[test]
+        fn everything_is_accounted_for(
+            limit in 1usize..20,
+            backlog in 0usize..20,
+            steps in proptest::collection::vec((0u8..7, 1usize..9), 0..150),
+        ) {
+            let hub = Hub::new(Limit { alerts: limit, bytes: 10_000 }, backlog);
+            let mut present: Vec<(Arc<Subscriber>, usize)> = Vec::new();
+            let mut got = 0;
+            for (step, number) in steps {
+                match step {
+                    0..=2 => hub.publish(slice(number)),
+                    3 => present.push((hub.subscribe(String::new(), number % 2 == 0), 0)),
+                    4 => {
+                        hub.take_backlog();
+                    }
+                    5 => {
+                        let taken = present.last().map(|(one, _)| one.take(Waker::noop()));
+                        if let Some(Taken::Slice(taken)) = taken {
+                            prop_assert!(taken.alerts() <= limit);
+                            got += taken.alerts() as u64;
+                        }
+                    }
+                    _ => if let Some((subscriber, unread)) = present.pop() {
+                        hub.unsubscribe(&subscriber, unread);
+                    }
+                }
+                let now = hub.counters();
+                prop_assert_eq!(now.delivered, got);
+                prop_assert_eq!(now.fanned_out, now.delivered + now.lost + now.pending);
+                prop_assert_eq!(now.kept, now.taken + now.forgotten + now.backlog);
+                prop_assert!(now.backlog <= backlog as u64);
+            }
+            hub.close();
+            hub.abandon();
+            let end = hub.counters();
+            prop_assert_eq!((end.pending, end.backlog), (0, 0));
+            prop_assert_eq!(end.fanned_out, end.delivered + end.lost);
+        }
+    }
+}

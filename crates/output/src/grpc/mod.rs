@@ -81,6 +81,11 @@ impl BoundServer {
         })
     }
 
+    /// Reads certificates only.
+    pub(crate) fn check(config: &GrpcConfig) -> Result<(), StartError> {
+        server(config).map(drop)
+    }
+
     /// Serves, on the given runtime.
     pub(crate) fn serve(self, runtime: &Handle) -> GrpcServer {
         let (shutdown, signal) = oneshot::channel();
@@ -104,6 +109,20 @@ impl BoundServer {
             ended: Mutex::new(ended),
             _socket: socket,
         }
+    }
+}
+
+/// A server with its certificates, if it needs any.
+fn server(config: &GrpcConfig) -> Result<Server, StartError> {
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE));
+    match listen::tls(&config.bind)? {
+        None => Ok(server),
+        Some(tls) => server.tls_config(tls).map_err(|error| StartError::Tls {
+            what: "grpc",
+            reason: crate::error::chain(&error),
+        }),
     }
 }
 

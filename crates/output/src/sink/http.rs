@@ -63,36 +63,20 @@ impl HttpSink {
         json: bool,
         runtime: &Handle,
     ) -> Result<Self, StartError> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(config.request_timeout));
-        tcp.set_keepalive(config.keep_alive.then_some(TCP_KEEP_ALIVE));
-        let head = head(config, json)?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(http_tls::client(
-                config,
-                head.uri.scheme_str() == Some("https"),
-            )?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build(connector);
         let in_flight = config.in_flight.clamp(1, 1_024) as u32;
         Ok(Self {
-            poster: Arc::new(Poster {
-                client,
-                head,
-                attempts: config.attempts.max(1),
-                timeout: config.request_timeout,
-                echo: config.echo,
-            }),
+            poster: Arc::new(Poster::new(config, json)?),
             runtime: runtime.clone(),
             slots: Arc::new(Semaphore::new(in_flight as usize)),
             in_flight,
         })
+    }
+}
+
+impl HttpSink {
+    /// Whether URL and certificates are of use.
+    pub(crate) fn check(config: &HttpConfig) -> Result<(), StartError> {
+        Poster::new(config, true).map(drop)
     }
 }
 
@@ -133,6 +117,33 @@ impl Sink for HttpSink {
 }
 
 impl Poster {
+    fn new(config: &HttpConfig, json: bool) -> Result<Self, StartError> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(config.request_timeout));
+        tcp.set_keepalive(config.keep_alive.then_some(TCP_KEEP_ALIVE));
+        let head = head(config, json)?;
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(http_tls::client(
+                config,
+                head.uri.scheme_str() == Some("https"),
+            )?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self {
+            client,
+            head,
+            attempts: config.attempts.max(1),
+            timeout: config.request_timeout,
+            echo: config.echo,
+        })
+    }
+
     /// Posts one alert, trying again as long as there is hope.
     async fn post(&self, body: Bytes) -> Result<(), String> {
         let mut pause = PAUSE;
