@@ -1,5 +1,4 @@
 //! The command lines of the 2021 performance article, as printed there but for names and paths.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::fs;
 use std::process::Command;

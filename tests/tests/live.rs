@@ -1,5 +1,4 @@
 //! The engine on the live kernel: alerts, statistics, recording.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -235,4 +234,58 @@ fn every_system_call_is_counted_and_every_alert_arrives() {
         "{alerts} alerts, {drops} drops"
     );
     assert!(drops > 0 || alerts == OPENS);
+}
+
+#[test]
+fn a_reload_takes_new_rules_keeps_state_and_refuses_broken_ones() {
+    if !live() {
+        return;
+    }
+    let folder = Folder::new();
+    let marker = folder.write("marker", "");
+    let config = folder.write("config.yaml", CONFIG);
+    let rule = |text: &str| {
+        marker_rule(marker.to_str().unwrap()).replace("opened file=", &format!("{text} file="))
+    };
+    let rules = folder.write("rules.yaml", &rule("first"));
+    let engine = Running::engine([
+        "-c",
+        config.to_str().unwrap(),
+        "-r",
+        rules.to_str().unwrap(),
+    ]);
+    let open_until = |text: &str| {
+        wait_for(text, || {
+            File::open(&marker).unwrap();
+            engine
+                .stdout()
+                .iter()
+                .any(|line| line.contains(text))
+                .then_some(())
+        });
+    };
+    open_until("first file=");
+    folder.write("rules.yaml", &rule("second"));
+    engine.signal(libc::SIGHUP);
+    open_until("second file=");
+    // A broken file changes nothing, and that is an alert.
+    folder.write("rules.yaml", "- rule: broken\n");
+    engine.signal(libc::SIGHUP);
+    wait_for("the alert about the failure", || {
+        engine
+            .stdout()
+            .iter()
+            .any(|line| line.contains("hot restart failure"))
+            .then_some(())
+    });
+    let before = engine.stdout().len();
+    wait_for("the rules that stay", || {
+        File::open(&marker).unwrap();
+        engine.stdout()[before..]
+            .iter()
+            .any(|line| line.contains("second file="))
+            .then_some(())
+    });
+    let (status, _, stderr) = engine.stop();
+    assert!(status.success(), "{}", stderr.join("\n"));
 }

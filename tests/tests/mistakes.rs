@@ -1,5 +1,4 @@
 //! Mistakes: each gets an error that says what, where and what to do, and exit code 1.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output};

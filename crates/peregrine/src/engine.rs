@@ -77,6 +77,15 @@ impl Engine {
         &self.ruleset
     }
 
+    /// Takes other rules, from the next event on. Without rules for system calls nothing changes.
+    pub(crate) fn replace_rules(&mut self, ruleset: Ruleset) {
+        let ruleset = Arc::new(ruleset);
+        if let Some(matcher) = Matcher::new(Arc::clone(&ruleset), SOURCE) {
+            self.ruleset = ruleset;
+            self.matcher = matcher;
+        }
+    }
+
     /// Records from now on. State must have been seeded: the recording starts with it.
     pub(crate) fn record_into(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);

@@ -1,20 +1,30 @@
 //! Events of this machine, through the probe.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use alert::{Alert, Priority};
 use anyhow::{Context, Result};
 use event::SyscallCodeSet;
 use probe::{Options, Probe, Reader};
+use rules::Ruleset;
 
 use crate::engine::Engine;
 use crate::housekeeping::{Housekeeping, SourceCounters, wall_clock};
 use crate::signals::Signals;
 
-/// Waits between two looks at empty rings grow from the first to the second. The longest one is
-/// also how late an event of a quiet machine can be.
-const SHORTEST_WAIT: Duration = Duration::from_micros(50);
+/// Waits between two looks at the rings grow from the first to the second while nothing comes. The
+/// longest one is also how late an event of a quiet machine can be. Looking costs some microseconds,
+/// and what comes within a millisecond at full speed is a small part of a ring.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(5);
+
+/// After a batch of this many events the next one is taken without a wait: the engine is behind.
+const BEHIND: usize = 8192;
+
+/// Records wait in the rings for about this long, for the sake of their order.
+const HELD_BACK: Duration = Duration::from_micros(50);
 
 /// How often CPUs that came online are looked for.
 const CPU_INTERVAL: Duration = Duration::from_secs(1);
@@ -55,7 +65,8 @@ impl Live {
     }
 
     /// Feeds the engine until a signal, the time limit, or the action `exit` ends it. Then the
-    /// probe is taken off, and what is in the rings is still handled.
+    /// probe is taken off, and what is in the rings is still handled. On SIGHUP the rules are taken
+    /// from `reload`; state and what is in the rings stay, and if it fails the rules do, too.
     ///
     /// # Errors
     ///
@@ -66,6 +77,7 @@ impl Live {
         keeping: &mut Housekeeping,
         signals: &Signals,
         duration: Option<Duration>,
+        reload: &dyn Fn() -> Result<(Ruleset, SyscallCodeSet)>,
     ) -> Result<End> {
         let Self { probe, reader } = self;
         let deadline = duration.map(|duration| Instant::now() + duration);
@@ -93,6 +105,23 @@ impl Live {
             if signals.take_reopen() {
                 engine.outputs.reopen();
             }
+            if signals.take_reload() {
+                tracing::info!("SIGHUP received, loading the rules again");
+                match reload() {
+                    Ok((ruleset, syscalls)) => {
+                        // First what is traced, then what is looked for: no rule waits in vain.
+                        probe
+                            .set_syscalls(syscalls.iter())
+                            .context("failed to choose system calls")?;
+                        engine.replace_rules(ruleset);
+                        tracing::info!(
+                            "Watching {} system calls with the new rules",
+                            syscalls.len()
+                        );
+                    }
+                    Err(err) => reload_failed(engine, &err, now),
+                }
+            }
             let instant = Instant::now();
             if deadline.is_some_and(|deadline| instant >= deadline) {
                 break End::Deadline;
@@ -106,18 +135,18 @@ impl Live {
                     tracing::info!("{added} CPUs came online and are watched");
                 }
             }
-            if handled == 0 {
+            if handled > 0 {
+                wait = SHORTEST_WAIT;
+            }
+            if handled < BEHIND {
                 thread::sleep(wait);
                 wait = (wait * 2).min(LONGEST_WAIT);
-            } else {
-                wait = SHORTEST_WAIT;
             }
         };
         probe.detach();
-        // The youngest records are held back for a moment, for the sake of their order.
         while reader.has_data() {
             if reader.drain(|cpu, record| engine.handle(cpu, record)) == 0 {
-                thread::sleep(SHORTEST_WAIT);
+                thread::sleep(HELD_BACK);
             }
         }
         Ok(end)
@@ -133,6 +162,20 @@ pub(crate) enum End {
     Deadline,
     /// `syscall_event_drops.actions` says so.
     Drops,
+}
+
+/// Says that the old rules stay, in the log and as an alert.
+fn reload_failed(engine: &Engine, err: &anyhow::Error, now: u64) {
+    let message = format!("Falco internal: hot restart failure: {err:#}");
+    tracing::error!("{message}; the rules stay as they were");
+    engine.outputs.send(Alert::internal(
+        now,
+        "Falco internal: hot restart failure",
+        Priority::Critical,
+        message,
+        Vec::new(),
+        Arc::clone(&engine.hostname),
+    ));
 }
 
 fn time_of(record: &[u8]) -> u64 {

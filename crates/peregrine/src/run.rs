@@ -20,7 +20,7 @@ use crate::housekeeping::{Housekeeping, wall_clock};
 use crate::recorder::Recorder;
 use crate::selection::{Selection, Wanted, select};
 use crate::signals::Signals;
-use crate::{replay, summary};
+use crate::{replay, rule_files, summary};
 
 /// How long what waits in outputs may take at the end, when `output_timeout` is shorter.
 const LEAST_TIME_TO_DRAIN: Duration = Duration::from_secs(5);
@@ -32,15 +32,7 @@ const LEAST_TIME_TO_DRAIN: Duration = Duration::from_secs(5);
 /// When something that was asked for cannot be had.
 pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<ExitCode> {
     sources_wanted(args)?;
-    let selection = select(
-        &ruleset.events(),
-        &Wanted {
-            custom_set: config.base_syscalls_custom_set.clone(),
-            repair: config.base_syscalls_repair,
-            all: config.base_syscalls_all,
-        },
-    );
-    report_selection(&selection);
+    let selection = selection_of(&ruleset, config);
     let hostname = hostname();
 
     if args.dry_run {
@@ -264,7 +256,16 @@ fn sources_wanted(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn report_selection(selection: &Selection) {
+/// What is traced for these rules; says what is not.
+fn selection_of(ruleset: &Ruleset, config: &Config) -> Selection {
+    let selection = select(
+        &ruleset.events(),
+        &Wanted {
+            custom_set: config.base_syscalls_custom_set.clone(),
+            repair: config.base_syscalls_repair,
+            all: config.base_syscalls_all,
+        },
+    );
     for name in &selection.unknown {
         tracing::warn!("base_syscalls.custom_set: `{name}` is not a system call and is left out");
     }
@@ -275,6 +276,7 @@ fn report_selection(selection: &Selection) {
             selection.left_out.join(", ")
         );
     }
+    selection
 }
 
 fn limits(config: &Config) -> Limits {

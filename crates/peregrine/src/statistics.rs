@@ -24,7 +24,13 @@ impl Statistics {
     pub(crate) fn open(path: &Path, interval: u64, now: u64) -> Result<Self> {
         let writer = StatisticsWriter::open(path)
             .with_context(|| format!("failed to open the statistics file {}", path.display()))?;
-        Ok(Self { path: path.to_owned(), writer, interval, due: now + interval, failed: false })
+        Ok(Self {
+            path: path.to_owned(),
+            writer,
+            interval,
+            due: now + interval,
+            failed: false,
+        })
     }
 
     /// When the next line is due, ns since the epoch.
@@ -43,11 +49,18 @@ impl Statistics {
 
     /// Writes a line. The first failure is logged; the engine goes on without statistics.
     pub(crate) fn sample(&mut self, events: u64, drops: u64) {
-        let result = self.writer.write(KernelCounts { events, drops, preemptions: 0 });
+        let result = self.writer.write(KernelCounts {
+            events,
+            drops,
+            preemptions: 0,
+        });
         if let Err(err) = result
             && !std::mem::replace(&mut self.failed, true)
         {
-            tracing::error!("The statistics file {} cannot be written: {err}", self.path.display());
+            tracing::error!(
+                "The statistics file {} cannot be written: {err}",
+                self.path.display()
+            );
         }
     }
 }
