@@ -195,6 +195,270 @@ fn programs_that_are_run() {
 }
 
 #[test]
+fn programs_of_the_other_files() {
+    let container = |exec: Exec<'static>| Exec {
+        in_container: true,
+        ..exec
+    };
+    for (rule, exec) in [
+        (
+            "DB program spawned process",
+            Exec {
+                parent: 50,
+                ..Exec::new("/bin/ls", &[])
+            },
+        ),
+        ("Schedule Cron Jobs", Exec::new("/usr/bin/crontab", &["-l"])),
+        (
+            "User mgmt binaries",
+            Exec {
+                parent: 60,
+                ..Exec::new("/tmp/x/vipw", &[])
+            },
+        ),
+        (
+            "Launch Package Management Process in Container",
+            container(Exec::new("/usr/bin/apt-get", &["--version"])),
+        ),
+        (
+            "Launch Suspicious Network Tool in Container",
+            container(Exec::new("/usr/bin/nmap", &["-sn", "10.0.0.0/8"])),
+        ),
+        (
+            "Launch Remote File Copy Tools in Container",
+            container(Exec::new("/usr/bin/scp", &[])),
+        ),
+        (
+            "Launch Ingress Remote File Copy Tools in Container",
+            container(Exec::new("/usr/bin/wget", &["-V"])),
+        ),
+        (
+            "Program run with disallowed http proxy env",
+            Exec {
+                env: &["HTTP_PROXY=http://proxy"],
+                ..Exec::new("/usr/bin/curl", &["http://example.com"])
+            },
+        ),
+        (
+            "Potential Local Privilege Escalation via Environment Variables Misuse",
+            Exec {
+                env: &["GLIBC_TUNABLES=x"],
+                ..Exec::new("/bin/sh", &["-c", "id"])
+            },
+        ),
+        (
+            "Kubernetes Client Tool Launched in Container",
+            container(Exec::new("/tmp/x/kubectl", &[])),
+        ),
+        (
+            "Decoding Payload in Container",
+            container(Exec::new("/bin/echo", &["ZWNobw==", "|", "base64", "-d"])),
+        ),
+        (
+            "Detect crypto miners using the Stratum protocol",
+            Exec::new("/bin/echo", &["-o stratum+tcp", "-u user", "-p pass"]),
+        ),
+        (
+            "Polkit Local Privilege Escalation Vulnerability (CVE-2021-4034)",
+            Exec::new("/usr/bin/pkexec", &[]),
+        ),
+        (
+            "Sudo Potential Privilege Escalation",
+            Exec::new("/usr/bin/sudoedit", &["-u", "daemon", "-s", "ls\\"]),
+        ),
+    ] {
+        let mut world = world();
+        world
+            .process(50, 1, "mysqld", &[])
+            .process(60, 1, "event-generator", &[]);
+        assert_eq!(
+            run(&mut world, &exec),
+            [rule],
+            "{} {:?}",
+            exec.path,
+            exec.args
+        );
+    }
+}
+
+#[test]
+fn files_and_calls_of_the_other_files() {
+    let mut world = world();
+    world.process(100, 1, "event-generator", &[]);
+    world.process_with(102, 1, "cat", &[], World::in_container);
+    world.process_with(103, 1, "child", &[], |thread| thread.uid = 1);
+    world
+        .process(104, 1, "sha1sum", &[])
+        .tcp(104, 4, ("10.0.0.1", 4000), ("10.2.3.4", 8192));
+    world
+        .process(105, 1, "lua", &[])
+        .tcp(105, 4, ("10.0.0.1", 4000), ("10.2.3.4", 80));
+    world.process_with(106, 1, "nc", &[], World::in_container);
+    world.tcp(106, 4, ("10.0.0.1", 4000), ("169.254.169.254", 80));
+    let new = WRITE | CREATE | TRUNCATE;
+    for (tid, path, flags, rule) in [
+        (
+            100,
+            "/home/x/.ssh/authorized_keys",
+            READ | new,
+            "Adding ssh keys to authorized_keys",
+        ),
+        (
+            100,
+            "/home/x/.ssh/known_hosts",
+            READ | new,
+            "Read ssh information",
+        ),
+        (
+            102,
+            "/proc/self/environ",
+            READ,
+            "Read environment variable from /proc files",
+        ),
+        (
+            100,
+            "/tmp/x/.bashrc",
+            new,
+            "Modify Shell Configuration File",
+        ),
+        (100, "/tmp/x/.bashrc", READ, "Read Shell Configuration File"),
+        (100, "/dev/created", READ | new, "Create files below dev"),
+        (102, "/proc/self/fd/1", WRITE, "Modify Container Entrypoint"),
+        (100, "/etc/created", new, "Write below etc"),
+        (100, "/lib/created", new, "Write below monitored dir"),
+        (100, "/root/created", new, "Write below root"),
+        (100, "/var/lib/rpm/created", new, "Write below rpm database"),
+        (100, "/etc/cron.d/x", new, "Schedule Cron Jobs"),
+    ] {
+        assert_eq!(world.open(tid, path, flags), [rule], "{path}");
+    }
+    let mut check = |rule: &str, event_type, tid, fill: &dyn Fn(&mut event::Encoder)| {
+        assert_eq!(world.names(event_type, tid, |event| fill(event)), [rule]);
+    };
+    check(
+        "Container Drift Detected (open+create)",
+        EventType::SYSCALL_OPENAT_2_X,
+        102,
+        &|event| {
+            event
+                .i64(7)
+                .i64(-100)
+                .str("/tmp/x")
+                .u32(new)
+                .u32(0o755)
+                .u32(0)
+                .u64(0);
+        },
+    );
+    check(
+        "Container Drift Detected (chmod)",
+        EventType::SYSCALL_FCHMODAT_X,
+        102,
+        &|event| {
+            event.i64(0).i64(-100).str("/tmp/x").u32(0o755);
+        },
+    );
+    check(
+        "Set Setuid or Setgid bit",
+        EventType::SYSCALL_FCHMODAT_X,
+        100,
+        &|event| {
+            event.i64(0).i64(-100).str("/tmp/x").u32(0o4755);
+        },
+    );
+    check(
+        "Delete or rename shell history",
+        EventType::SYSCALL_UNLINKAT_2_X,
+        100,
+        &|event| {
+            event.i64(0).i64(-100).str("/tmp/x/ash_history").u32(0);
+        },
+    );
+    check(
+        "Mkdir binary dirs",
+        EventType::SYSCALL_MKDIRAT_X,
+        100,
+        &|event| {
+            event.i64(-13).i64(-100).str("/bin/x").u32(0o755);
+        },
+    );
+    check(
+        "Modify binary dirs",
+        EventType::SYSCALL_RENAMEAT_X,
+        100,
+        &|event| {
+            event
+                .i64(0)
+                .i64(-100)
+                .str("/bin/true")
+                .i64(-100)
+                .str("/bin/true.x");
+        },
+    );
+    check(
+        "Create Hidden Files or Directories",
+        EventType::SYSCALL_MKDIRAT_X,
+        100,
+        &|event| {
+            event.i64(0).i64(-100).str("/tmp/.falco-x").u32(0o755);
+        },
+    );
+    check(
+        "Change namespace privileges via unshare",
+        EventType::SYSCALL_UNSHARE_X,
+        102,
+        &|event| {
+            event.i64(0).u32(0);
+        },
+    );
+    check(
+        "Non sudo setuid",
+        EventType::SYSCALL_SETUID_X,
+        103,
+        &|event| {
+            event.i64(-1).u32(0);
+        },
+    );
+    check(
+        "Unprivileged Delegation of Page Faults Handling to a Userspace Process",
+        EventType::SYSCALL_USERFAULTFD_X,
+        103,
+        &|event| {
+            event.i64(-1).u32(0);
+        },
+    );
+    let connect = |event: &mut event::Encoder| {
+        event.i64(0).empty().i64(4).empty();
+    };
+    check(
+        "System procs network activity",
+        EventType::SOCKET_CONNECT_X,
+        104,
+        &connect,
+    );
+    check(
+        "Interpreted procs outbound network activity",
+        EventType::SOCKET_CONNECT_X,
+        105,
+        &connect,
+    );
+    check(
+        "Interpreted procs inbound network activity",
+        EventType::SOCKET_LISTEN_X,
+        105,
+        &|event| {
+            event.i64(0).i64(4).u32(16);
+        },
+    );
+    check(
+        "Contact EC2 Instance Metadata Service From Container",
+        EventType::SOCKET_CONNECT_X,
+        106,
+        &connect,
+    );
+}
+
+#[test]
 fn programs_that_are_harmless() {
     for exec in [
         Exec::new("/usr/bin/find", &["/tmp", "-name", "*.o"]),

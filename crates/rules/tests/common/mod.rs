@@ -153,11 +153,20 @@ impl World {
         tid: i64,
         fill: impl FnOnce(&mut Encoder),
     ) -> Alerts {
+        let ts = NOW + (self.number + 1) * 1000;
+        let mut encoder = std::mem::take(&mut self.encoder);
+        encoder.begin(event_type, ts, tid);
+        fill(&mut encoder);
+        let alerts = self.record(encoder.finish().unwrap());
+        self.encoder = encoder;
+        alerts
+    }
+
+    /// Sends a record through state and rules.
+    pub fn record(&mut self, record: &[u8]) -> Alerts {
         self.number += 1;
-        let ts = NOW + self.number * 1000;
-        self.encoder.begin(event_type, ts, tid);
-        fill(&mut self.encoder);
-        let event = EventView::parse(self.encoder.finish().unwrap()).unwrap();
+        let event = EventView::parse(record).unwrap();
+        let (ts, event_type) = (event.ts(), event.event_type());
         let subject = self.state.apply(&event);
         let now = Occurrence {
             event: &event,
