@@ -18,9 +18,11 @@ use crate::channels::outputs_config;
 use crate::engine::{Engine, SOURCE};
 use crate::housekeeping::{Housekeeping, wall_clock};
 use crate::recorder::Recorder;
+#[cfg(feature = "live")]
+use crate::rule_files;
 use crate::selection::{Selection, Wanted, select};
 use crate::signals::Signals;
-use crate::{replay, rule_files, summary};
+use crate::{replay, summary};
 
 /// How long what waits in outputs may take at the end, when `output_timeout` is shorter.
 const LEAST_TIME_TO_DRAIN: Duration = Duration::from_secs(5);
@@ -178,12 +180,17 @@ fn watch_live(
         selection.syscalls.len(),
         engine.ruleset().enabled().count()
     );
-    let end = live.watch(
-        engine,
-        keeping,
-        signals,
-        args.duration.map(Duration::from_secs),
-    )?;
+    let reload = || {
+        let loaded = rule_files::load_rules(args, config)?;
+        rule_files::report_problems(&loaded)?;
+        let ruleset = loaded
+            .ruleset
+            .ok_or_else(|| anyhow!("the rules have errors"))?;
+        let syscalls = selection_of(&ruleset, config).syscalls;
+        Ok((ruleset, syscalls))
+    };
+    let duration = args.duration.map(Duration::from_secs);
+    let end = live.watch(engine, keeping, signals, duration, &reload)?;
     if end == End::Signal {
         tracing::info!("Signal received, exiting...");
     }
