@@ -6,7 +6,10 @@
 
 #![cfg_attr(
     not(feature = "live"),
-    expect(dead_code, reason = "a replay has no drops, no recording and no reload")
+    expect(
+        dead_code,
+        reason = "a replay has no drops, no recording and no reload"
+    )
 )]
 
 mod args;

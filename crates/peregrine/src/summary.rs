@@ -96,7 +96,12 @@ pub(crate) fn verbose(
 /// `-L` and `-l RULE`.
 pub(crate) fn describe(loaded: &Loaded, rule: Option<&str>, json: bool) -> Result<String> {
     let described = if json {
-        describe::json(loaded, rule).map(|rules| format!("{rules}\n"))
+        describe::json(loaded, rule).map(|rules| {
+            format!(
+                "{}\n",
+                serde_json::json!({ "falco_describe_results": rules })
+            )
+        })
     } else {
         describe::text(loaded, rule)
     };
