@@ -160,9 +160,8 @@ fn the_first_cgroup_that_names_a_container_wins() {
 
 #[test]
 fn an_ambiguous_name_must_be_in_every_hierarchy() {
-    let identify = |cgroups: &[u8]| {
-        identify(cgroups).map(|(id, kind)| (id.as_bytes().to_vec(), kind))
-    };
+    let identify =
+        |cgroups: &[u8]| identify(cgroups).map(|(id, kind)| (id.as_bytes().to_vec(), kind));
     let everywhere = b"cpuset=/default/redis\0cpu=/default/redis\0memory=/default/redis\0";
     let found = Some((b"redis".to_vec(), T::Containerd));
     assert_eq!(identify(everywhere), found);

@@ -268,7 +268,7 @@ fn stuck_sink_harms_nobody_else() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("events.txt");
     let pid = directory.path().join("pid");
-    let command = format!("echo $$ > {}; exec sleep 600", pid.display());
+    let command = format!("echo $$ >> {}; exec sleep 600", pid.display());
     let config = OutputsConfig {
         queue_capacity: 1_000,
         timeout: Duration::from_millis(100),

@@ -15,7 +15,7 @@ use super::{ActionCount, Next, Rounds, Statistics, Tally};
 use crate::alerts::{self, Ear};
 use crate::cli::BenchFlags;
 use crate::commands::{context, shuffle};
-use crate::go::format_duration;
+use crate::go::{format_bytes, format_duration};
 use crate::log::Log;
 use crate::selection::Selection;
 use crate::{Error, Interrupt};
@@ -432,6 +432,25 @@ fn summarize(record: &Record, humanize: bool, log: &Log) {
     }
     if let Some(top) = record.top() {
         fields.push(("top", events_per_second(top, humanize)));
+    }
+    if let Some((cpu, resident)) = record.most_used() {
+        if humanize {
+            fields.push(("most_cpu", format!("{cpu:.1}%").into()));
+            fields.push(("most_res_mem", format_bytes(resident).into()));
+        } else {
+            fields.push(("most_cpu", cpu.into()));
+            fields.push(("most_res_mem", resident.into()));
+        }
+    }
+    for total in record.totals() {
+        let lost = total.expected.saturating_sub(total.actual);
+        let name = format!("summary of {}", total.action);
+        let counts = [
+            ("actual", total.actual.into()),
+            ("expected", total.expected.into()),
+            ("lost", lost.into()),
+        ];
+        log.info(&name, &counts);
     }
     log.info("summary", &fields);
 }

@@ -57,6 +57,13 @@ struct ActionRecord {
     lost: u64,
 }
 
+/// One action over all rounds.
+pub(super) struct ActionTotal {
+    pub(super) action: &'static str,
+    pub(super) expected: u64,
+    pub(super) actual: u64,
+}
+
 impl Record {
     pub(super) fn new(plan: &Plan, dry_run: bool) -> Self {
         Self {
@@ -132,6 +139,41 @@ impl Record {
 
     pub(super) fn rounds(&self) -> usize {
         self.rounds.len()
+    }
+
+    /// What was done and heard of each action over all rounds.
+    pub(super) fn totals(&self) -> Vec<ActionTotal> {
+        let mut totals: Vec<ActionTotal> = Vec::new();
+        for count in self.rounds.iter().flat_map(|round| &round.actions) {
+            match totals.iter_mut().find(|total| total.action == count.action) {
+                Some(total) => {
+                    total.expected += count.expected;
+                    total.actual += count.actual;
+                }
+                None => totals.push(ActionTotal {
+                    action: count.action,
+                    expected: count.expected,
+                    actual: count.actual,
+                }),
+            }
+        }
+        totals
+    }
+
+    /// The most CPU (percent of one) and resident memory (bytes) that the engine used in a round.
+    pub(super) fn most_used(&self) -> Option<(f64, u64)> {
+        let cpu = self
+            .rounds
+            .iter()
+            .filter_map(|round| round.cpu_percent)
+            .max_by(f64::total_cmp);
+        Some((
+            cpu?,
+            self.rounds
+                .iter()
+                .filter_map(|round| round.resident_bytes)
+                .max()?,
+        ))
     }
 
     /// The highest throughput of a clean round in which every alert came.

@@ -54,6 +54,10 @@ impl ProgramSink {
         for _ in 0..2 {
             if self.child.is_none() {
                 self.rest(inbox);
+                if inbox.is_abandoned() {
+                    // Nobody waits for this thread any more, so nothing may outlive it.
+                    break;
+                }
                 self.started = Instant::now();
                 self.child = Some(self.spawn()?);
             }

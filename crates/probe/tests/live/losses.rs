@@ -100,7 +100,8 @@ fn a_reader_that_keeps_up_loses_nothing() {
         probe.attach().expect("it attaches");
         let rounds = 40_000u64;
         let done = std::sync::atomic::AtomicUsize::new(0);
-        let (mut seen, mut last, mut per_thread) = (0, 0, HashMap::<i64, u64>::new());
+        let (mut seen, mut per_thread) = (0, HashMap::<i64, u64>::new());
+        let mut last = HashMap::<u16, u64>::new();
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
@@ -113,10 +114,13 @@ fn a_reader_that_keeps_up_loses_nothing() {
             }
             loop {
                 let over = done.load(std::sync::atomic::Ordering::Acquire) == 2;
-                let count = reader.drain(|_, record| {
+                let count = reader.drain(|cpu, record| {
                     let event = EventView::parse(record).expect("a valid record");
-                    assert!(event.ts() >= last, "across CPUs, too, time goes forward");
-                    last = event.ts();
+                    // Across CPUs a record can be overtaken when the hypervisor takes a CPU away
+                    // in the middle of it; the order of one CPU holds whatever happens.
+                    let last = last.entry(cpu).or_default();
+                    assert!(event.ts() >= *last, "on one CPU time goes forward");
+                    *last = event.ts();
                     *per_thread.entry(event.tid()).or_default() += 1;
                     seen += 1;
                 });
