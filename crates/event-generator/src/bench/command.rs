@@ -442,7 +442,12 @@ fn summarize(record: &Record, humanize: bool, log: &Log) {
             fields.push(("most_res_mem", resident.into()));
         }
     }
-    for total in record.totals() {
+    let totals = if record.is_dry_run() {
+        Vec::new()
+    } else {
+        record.totals()
+    };
+    for total in totals {
         let lost = total.expected.saturating_sub(total.actual);
         let name = format!("summary of {}", total.action);
         let counts = [

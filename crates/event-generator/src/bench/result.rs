@@ -137,6 +137,10 @@ impl Record {
             .map_err(Error::io(format!("write {}", path.display())))
     }
 
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     pub(super) fn rounds(&self) -> usize {
         self.rounds.len()
     }
