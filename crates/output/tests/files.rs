@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use alert::Priority;
@@ -268,7 +269,10 @@ fn stuck_sink_harms_nobody_else() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("events.txt");
     let pid = directory.path().join("pid");
-    let command = format!("echo $$ >> {}; exec sleep 600", pid.display());
+    let command = format!(
+        "echo $$ >> {}; exec sleep 600 > /dev/null 2>&1",
+        pid.display()
+    );
     let config = OutputsConfig {
         queue_capacity: 1_000,
         timeout: Duration::from_millis(100),
@@ -306,6 +310,17 @@ fn stuck_sink_harms_nobody_else() {
         begin.elapsed() < Duration::from_secs(5),
         "a stuck sink does not hold up the end"
     );
+    // Killed now, it is not started again: nobody waits for the sink any more.
+    let first = fs::read_to_string(&pid).unwrap();
+    assert!(
+        Command::new("kill")
+            .arg(first.trim())
+            .status()
+            .unwrap()
+            .success()
+    );
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(fs::read_to_string(&pid).unwrap(), first);
     assert_complete(&counters);
     assert_eq!(counters.queue.offered, offered as u64);
     let stuck = sink(&counters, "program");
