@@ -3,8 +3,11 @@
 #![allow(
     dead_code,
     clippy::allow_attributes,
-    reason = "each test file uses its own part"
+    clippy::unwrap_used,
+    reason = "each test file uses its own part, and what it cannot do without ends it"
 )]
+
+pub(crate) mod grpc;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
