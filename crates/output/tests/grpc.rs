@@ -1,7 +1,5 @@
 //! The gRPC server on a unix socket, with the generated clients.
 
-#![expect(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
-
 mod common;
 
 use std::fs;
