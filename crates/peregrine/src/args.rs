@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 /// Watches what programs do on this machine and says at once when a rule is broken.
 ///
@@ -162,6 +162,38 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) not_yet: NotYet,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What else the program can do; without any of them, it watches.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Try rules on the examples that stand beside them.
+    TestRules(TestRules),
+}
+
+/// Options of `test-rules`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct TestRules {
+    /// Rules file or folder, in the order of loading (may be repeated) [default: those beside the
+    /// examples].
+    #[arg(short = 'r', value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Fail when a rule lacks a positive or a negative example.
+    #[arg(long = "strict")]
+    pub(crate) strict: bool,
+
+    /// Print results as one document of JSON.
+    #[arg(long = "json")]
+    pub(crate) json: bool,
+
+    /// A file of examples, a rules file with `NAME.examples.yaml` beside it, or a folder of rules
+    /// with examples in `examples/`.
+    #[arg(value_name = "FILE_OR_FOLDER", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
 }
 
 /// Options that parse, and whose work is not done yet: using one is an error, never a silent

@@ -86,7 +86,8 @@ pub(crate) fn report_problems(loaded: &Loaded) -> Result<()> {
     Ok(())
 }
 
-fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>> {
+/// Reads files, and those in folders by name.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -106,14 +107,16 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(files)
 }
 
-fn is_rules_file(path: &Path) -> bool {
+/// Whether a path is a file that ends like one of rules.
+pub(crate) fn is_rules_file(path: &Path) -> bool {
     let yaml = path
         .extension()
         .is_some_and(|extension| extension == "yaml" || extension == "yml");
     yaml && path.is_file()
 }
 
-fn read(path: &Path) -> Result<Source> {
+/// Reads one file.
+pub(crate) fn read(path: &Path) -> Result<Source> {
     let bytes = fs::read(path)
         .with_context(|| format!("failed to read the rules file {}", path.display()))?;
     Ok(Source::from_bytes(path.to_string_lossy(), &bytes))
