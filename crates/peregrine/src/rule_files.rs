@@ -94,7 +94,7 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>> {
             let mut inside: Vec<PathBuf> = fs::read_dir(path)
                 .with_context(|| format!("failed to read the rules folder {}", path.display()))?
                 .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|path| is_rules_file(path))
+                .filter(|path| is_rules_file(path) && !is_beside(path))
                 .collect();
             inside.sort();
             for file in inside {
@@ -105,6 +105,14 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>> {
         }
     }
     Ok(files)
+}
+
+/// What the name of a file of examples beside a rules file ends with.
+pub(crate) const BESIDE: &str = ".examples.yaml";
+
+/// Whether a path is a file of examples beside a rules file.
+pub(crate) fn is_beside(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(BESIDE)
 }
 
 /// Whether a path is a file that ends like one of rules.

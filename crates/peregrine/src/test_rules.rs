@@ -18,13 +18,10 @@ use state::{Limits, State};
 
 use crate::args::TestRules;
 use crate::replay::{Listener, replay};
-use crate::rule_files;
+use crate::rule_files::{self, BESIDE, is_beside};
 
 /// The folder of examples in a folder of rules.
 const FOLDER: &str = "examples";
-
-/// What the name of a file of examples beside a rules file ends with.
-const BESIDE: &str = ".examples.yaml";
 
 /// Runs all examples. The exit code is 1 when one fails.
 ///
@@ -32,7 +29,7 @@ const BESIDE: &str = ".examples.yaml";
 ///
 /// When files cannot be read, or are not valid.
 pub(crate) fn test_rules(options: &TestRules) -> Result<ExitCode> {
-    let found = find(&options.paths)?;
+    let found = find(&options.paths, !options.rules.is_empty())?;
     let rules = if options.rules.is_empty() {
         found.rules
     } else {
@@ -98,23 +95,25 @@ struct Found {
     examples: Vec<PathBuf>,
 }
 
-/// Tells rules from examples.
-fn find(paths: &[PathBuf]) -> Result<Found> {
+/// Tells rules from examples. Where rules are named apart, a folder without a folder of examples is
+/// one.
+fn find(paths: &[PathBuf], rules_are_named: bool) -> Result<Found> {
     let mut found = Found::default();
     for path in paths {
         if path.is_dir() {
-            let (beside, rules): (Vec<_>, Vec<_>) = files_in(path)?
-                .into_iter()
-                .partition(|path| is_beside(path));
-            found.rules.extend(rules);
-            found.examples.extend(beside);
             let folder = path.join(FOLDER);
-            if folder.is_dir() {
-                found.examples.extend(files_in(&folder)?);
-            } else if found.rules.is_empty() || path.file_name().is_some_and(|name| name == FOLDER)
-            {
-                // The folder of examples itself.
-                found.examples.append(&mut found.rules);
+            if path.file_name().is_some_and(|name| name == FOLDER) {
+                found.examples.extend(files_in(path)?);
+                found.rules.extend(rules_in(path.parent().unwrap_or(path))?);
+            } else if rules_are_named && !folder.is_dir() {
+                found.examples.extend(files_in(path)?);
+            } else {
+                found.rules.extend(rules_in(path)?);
+                let beside = files_in(path)?.into_iter().filter(|path| is_beside(path));
+                found.examples.extend(beside);
+                if folder.is_dir() {
+                    found.examples.extend(files_in(&folder)?);
+                }
             }
             continue;
         }
@@ -135,8 +134,11 @@ fn find(paths: &[PathBuf]) -> Result<Found> {
     Ok(found)
 }
 
-fn is_beside(path: &Path) -> bool {
-    path.to_string_lossy().ends_with(BESIDE)
+/// The rules files in a folder.
+fn rules_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = files_in(folder)?;
+    files.retain(|path| !is_beside(path));
+    Ok(files)
 }
 
 /// The path with another ending.
@@ -174,7 +176,7 @@ fn load_rules(paths: &[PathBuf]) -> Result<Arc<Ruleset>> {
         matching: Matching::All,
         selections: vec![Selection {
             enable: true,
-            pick: Pick::Name("*".to_owned()),
+            pick: Pick::All,
         }],
         ..Settings::default()
     };

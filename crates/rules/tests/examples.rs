@@ -59,7 +59,7 @@ fn differences(text: &str) -> Vec<Vec<String>> {
         let Events::Written(written) = &example.events else {
             panic!("a capture");
         };
-        let mut trial = Trial::new(&ruleset).unwrap();
+        let mut trial = Trial::new(&ruleset).expect("the rules are for system calls");
         trial.run(written);
         let lines = example.judge(&trial.raised).into_iter().map(|difference| {
             let sign = match difference.sign {
@@ -170,6 +170,14 @@ fn mistakes_are_shown_at_their_place() {
             &["HOST:PORT->"],
         ),
         (&event("{type: ptrace, args: {addr: 1}}"), "5:35", &["hex:"]),
+        (
+            &event(&format!(
+                "{{type: openat, args: {{name: {}}}}}",
+                "x".repeat(70_000)
+            )),
+            "5:35",
+            &["70001 bytes, 65535 fit"],
+        ),
         (
             &event("{type: openat, process: {nam: cat}}"),
             "5:32",
@@ -352,4 +360,25 @@ fn rules_without_examples_are_named() {
         names(&coverage.without_negative),
         ["A program is run", "Something connects", "The name is set"]
     );
+}
+
+#[test]
+fn a_file_that_ends_anywhere_is_no_reason_to_panic() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../rules/examples/peregrine_rules_sandbox.yaml"
+    );
+    let text = std::fs::read_to_string(path).expect("it is part of the repository");
+    for end in (0..text.len()).step_by(499) {
+        let _ = read(&text[..end]);
+    }
+    for (from, to) in [
+        ("{", "["),
+        ("type", "args"),
+        (":", ""),
+        ("exe", "pid"),
+        ("0", "9999999999999"),
+    ] {
+        let _ = read(&text.replace(from, to));
+    }
 }

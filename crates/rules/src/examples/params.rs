@@ -18,6 +18,9 @@ const NEW_FD: i64 = 3;
 /// No error number is greater.
 const MAX_ERRNO: u64 = 4095;
 
+/// Bytes that a parameter with a wide length may have here; far more than anybody writes by hand.
+const MAX_LARGE: usize = 16 << 20;
+
 /// What is wrong with a value: the message, a remark, a suggestion.
 struct Wrong(String, String, Option<&'static str>);
 
@@ -69,6 +72,11 @@ pub(super) fn encode(
         reader.wrong::<()>(entry.key.span, message, label, near);
         all_right = false;
     }
+    let most = if info.is_large() {
+        MAX_LARGE
+    } else {
+        usize::from(u16::MAX)
+    };
     let mut params = Vec::with_capacity(info.params.len());
     for (index, param) in info.params.iter().enumerate() {
         let given = args.and_then(|args| args.iter().find(|(name, _)| *name == param.name));
@@ -77,6 +85,12 @@ pub(super) fn encode(
             continue;
         };
         match value(&entry.value, param) {
+            Ok(bytes) if bytes.len() > most => {
+                let message = format!("Parameter '{}' is too long", param.name);
+                let label = format!("{} bytes, {most} fit", bytes.len());
+                reader.wrong::<()>(entry.value.span, message, label, None);
+                all_right = false;
+            }
             Ok(bytes) => params.push(bytes),
             Err(Wrong(message, label, near)) => {
                 reader.wrong::<()>(entry.value.span, message, label, near);
@@ -180,16 +194,16 @@ fn value(node: &Node, param: &ParamInfo) -> Result<Vec<u8>, Wrong> {
             socket_tuple(text).ok_or_else(|| expected(param, "`HOST:PORT->HOST:PORT` or `/PATH`"))
         }
         ty => match ty.wire_size() {
-            Some(size) => {
+            Some(size) if size <= size_of::<u64>() => {
                 let number = number(text, param)?;
                 let least = -(1_i128 << (size * 8 - 1));
                 let greatest = (1_i128 << (size * 8)) - 1;
-                if size < 16 && !(least..=greatest).contains(&number) {
+                if !(least..=greatest).contains(&number) {
                     return Err(expected(param, &format!("a number of {} bits", size * 8)));
                 }
                 Ok(number.to_le_bytes()[..size].to_vec())
             }
-            None => match text.strip_prefix("hex:") {
+            _ => match text.strip_prefix("hex:") {
                 Some(digits) => {
                     hex(digits).ok_or_else(|| expected(param, "hexadecimal digits, two a byte"))
                 }
@@ -219,11 +233,7 @@ fn number(text: &str, param: &ParamInfo) -> Result<i128, Wrong> {
     let mut sum = 0;
     for word in text.split('|').map(str::trim) {
         if let Some(number) = plain_number(word).or_else(|| named_number(word, param)) {
-            if sum == 0 {
-                sum = number;
-            } else {
-                sum |= number;
-            }
+            sum |= number;
             continue;
         }
         let ParamDetail::Flags(table) = param.detail else {
