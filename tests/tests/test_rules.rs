@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use end_to_end::{Folder, binary, repository, run};
+use end_to_end::{Folder, binary, conformance, repository, run};
 
 fn test_rules(args: &[&str]) -> Output {
     run(Command::new(binary("peregrine"))
@@ -73,6 +73,9 @@ fn examples_are_found_beside_their_rules() {
     assert_prints(&test_rules(&[elsewhere]), 1, &["name them with -r"]);
     assert_prints(&test_rules(&["/nowhere"]), 1, &["/nowhere does not exist"]);
     assert_prints(&test_rules(&[]), 1, &["FILE_OR_FOLDER"]);
+    // Options of the engine have no effect here, so they are not taken in silence.
+    let before = run(Command::new(binary("peregrine")).args(["-A", "test-rules", beside]));
+    assert_prints(&before, 1, &["cannot be used with"]);
 }
 
 #[test]
@@ -142,6 +145,43 @@ fn mistakes_in_examples_are_shown_and_nothing_is_tried() {
             "did you mean `name`?",
             "in example `cat reads it`",
             "the examples have 2 errors",
+        ],
+    );
+}
+
+#[test]
+fn a_capture_can_stand_for_events() {
+    let folder = Folder::new();
+    folder.write(
+        "r.yaml",
+        "- rule: Cat runs\n  desc: d\n  condition: proc.name = cat\n  output: '%evt.type %proc.name'\n  \
+         priority: INFO\n  warn_evttypes: false\n",
+    );
+    let examples = |path: &str| {
+        let text = format!(
+            "- {{example: cat, rule: Cat runs, capture: '{path}', expect: alert}}\n\
+             - {{example: too many, rule: Cat runs, capture: '{path}', expect: {{count: 1000000}}}}\n"
+        );
+        folder.write("r.examples.yaml", &text)
+    };
+    let absent = examples("absent.scap");
+    assert_prints(
+        &test_rules(&[absent.to_str().unwrap()]),
+        1,
+        &["absent.scap", "No such file"],
+    );
+    let Some(conformance) = conformance() else {
+        return;
+    };
+    let capture = conformance.join("captures/cat_write.scap");
+    let present = examples(capture.to_str().unwrap());
+    assert_prints(
+        &test_rules(&[present.to_str().unwrap()]),
+        1,
+        &[
+            "pass  Cat runs: cat",
+            "1000000 expected",
+            "1 passed, 1 failed",
         ],
     );
 }

@@ -9,7 +9,13 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 /// Rules, configuration, captures and alerts are those of Falco 0.44; options that older versions
 /// had and later ones dropped (`-s`, `--stats-interval`, `--cri`, `-e`, `-w`, …) work again.
 #[derive(Parser, Debug)]
-#[command(name = "peregrine", disable_version_flag = true, max_term_width = 100)]
+#[command(
+    name = "peregrine",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100
+)]
 pub(crate) struct Args {
     /// Configuration file [default: /etc/falco/falco.yaml, if it exists].
     #[arg(short = 'c', value_name = "FILE")]

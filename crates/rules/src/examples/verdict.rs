@@ -52,9 +52,9 @@ impl Example {
                 continue;
             }
             let text = match (expected.count, nearest) {
-                (Some(count), None) => format!("{count} expected, {found} came"),
                 (_, Some(reason)) => reason,
-                (None, None) => "did not alert".to_owned(),
+                (Some(count), None) if found > 0 => format!("{count} expected, {found} came"),
+                (_, None) => "did not alert".to_owned(),
             };
             differences.push(Difference {
                 sign: Sign::Missing,
