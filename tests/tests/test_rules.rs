@@ -185,3 +185,26 @@ fn a_capture_can_stand_for_events() {
         ],
     );
 }
+
+#[test]
+fn the_document_tells_the_truth() {
+    let text = std::fs::read_to_string(repository().join("docs/test-rules.md")).unwrap();
+    let blocks: Vec<&str> = text.split("```").skip(1).step_by(2).collect();
+    let block = |language: &str, index: usize| {
+        let mut blocks = blocks
+            .iter()
+            .filter_map(|block| block.strip_prefix(language));
+        blocks.nth(index).expect("the document has it").trim_start()
+    };
+    let folder = Folder::new();
+    let rules = folder.write("shadow.yaml", block("yaml", 0));
+    folder.write("shadow.examples.yaml", block("yaml", 1));
+    let args = ["--strict", rules.to_str().unwrap()];
+    assert_prints(&test_rules(&args), 0, &["2 passed, 0 failed"]);
+    let changed = block("yaml", 0).replace("(sshd, sudo)", "(sshd, sudo, cat)");
+    folder.write("shadow.yaml", &changed);
+    let output = run(Command::new(binary("peregrine"))
+        .args(["test-rules", "shadow.yaml"])
+        .current_dir(folder.path()));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), block("text", 0));
+}
