@@ -2,14 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 /// Watches what programs do on this machine and says at once when a rule is broken.
 ///
 /// Rules, configuration, captures and alerts are those of Falco 0.44; options that older versions
 /// had and later ones dropped (`-s`, `--stats-interval`, `--cri`, `-e`, `-w`, …) work again.
 #[derive(Parser, Debug)]
-#[command(name = "peregrine", disable_version_flag = true, max_term_width = 100)]
+#[command(
+    name = "peregrine",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100
+)]
 pub(crate) struct Args {
     /// Configuration file [default: /etc/falco/falco.yaml, if it exists].
     #[arg(short = 'c', value_name = "FILE")]
@@ -162,6 +168,38 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) not_yet: NotYet,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What else the program can do; without any of them, it watches.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Try rules on the examples that stand beside them.
+    TestRules(TestRules),
+}
+
+/// Options of `test-rules`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct TestRules {
+    /// Rules file or folder, in the order of loading (may be repeated) [default: those beside the
+    /// examples].
+    #[arg(short = 'r', value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+
+    /// Fail when a rule lacks a positive or a negative example.
+    #[arg(long = "strict")]
+    pub(crate) strict: bool,
+
+    /// Print results as one document of JSON.
+    #[arg(long = "json")]
+    pub(crate) json: bool,
+
+    /// A file of examples, a rules file with `NAME.examples.yaml` beside it, or a folder of rules
+    /// with examples in `examples/`.
+    #[arg(value_name = "FILE_OR_FOLDER", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
 }
 
 /// Options that parse, and whose work is not done yet: using one is an error, never a silent

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use alert::{Alert, FieldValue};
 use condition::Evaluator;
+use event::EventView;
 use event::render::BufferFormat;
-use event::{EventInfo, EventView, Origin};
 use field::{EventContext, Occurrence, OutputValue, Scratch, Surroundings};
 use output::Outputs;
-use rules::{Matcher, Rule, Ruleset, SourceRules};
+use rules::{Matcher, Rule, Ruleset, SourceRules, is_for_rules};
 use state::State;
 
 use crate::recorder::Recorder;
@@ -164,16 +164,6 @@ impl Engine {
             handled.matches += found as u64;
         }
         self.previous_ts = ts;
-    }
-}
-
-/// Whether rules see an event. They do not see what a system call was entered with: that is only
-/// kept for its exit.
-fn is_for_rules(info: &EventInfo) -> bool {
-    match info.origin {
-        Some(Origin::Syscall) => info.event_type.is_exit(),
-        Some(Origin::Iter) | None => false,
-        Some(Origin::Tracepoint | Origin::Plugin | Origin::Metaevent) => true,
     }
 }
 

@@ -29,6 +29,7 @@ mod selection;
 mod signals;
 mod statistics;
 mod summary;
+mod test_rules;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ use config::{Config, EngineKind, Override};
 use field::{ListFormat, ListOptions};
 use rules::report;
 
-use crate::args::{Args, Format};
+use crate::args::{Args, Command, Format};
 
 /// Where the configuration is unless `-c` says otherwise.
 const DEFAULT_CONFIG: &str = "/etc/falco/falco.yaml";
@@ -79,6 +80,9 @@ fn is_broken_pipe(err: &anyhow::Error) -> bool {
 fn start(args: &Args) -> Result<ExitCode> {
     if let Some(message) = args.not_yet.given() {
         bail!("{message}");
+    }
+    if let Some(Command::TestRules(options)) = &args.command {
+        return test_rules::test_rules(options);
     }
     let mut out = io::stdout().lock();
     let format = match args.format {

@@ -7,12 +7,35 @@ use capture::{Block, EventDumpFlags, Reader};
 use state::{Limits, State};
 
 use crate::engine::Engine;
-use crate::signals::Signals;
 
 /// An event of a capture with this mark is there for its effect on state.
 const STATE_ONLY: EventDumpFlags = EventDumpFlags(1);
 
-/// Feeds the engine with a capture until its end or a signal. Returns how many events there were.
+/// What takes the events of a capture.
+pub(crate) trait Listener {
+    /// What is known of the machine.
+    fn state(&mut self) -> &mut State;
+
+    /// An event; without `with_rules`, for its effect on state only.
+    fn event(&mut self, cpu: u16, record: &[u8], with_rules: bool);
+}
+
+impl Listener for Engine {
+    fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    fn event(&mut self, cpu: u16, record: &[u8], with_rules: bool) {
+        if with_rules {
+            self.handle(cpu, record);
+        } else {
+            self.handle_for_state(cpu, record);
+        }
+    }
+}
+
+/// Feeds a listener with a capture until its end, or until it is told to stop. Returns how many
+/// events there were.
 ///
 /// # Errors
 ///
@@ -20,44 +43,45 @@ const STATE_ONLY: EventDumpFlags = EventDumpFlags(1);
 /// been handled.
 pub(crate) fn replay(
     path: &Path,
-    engine: &mut Engine,
+    listener: &mut impl Listener,
     limits: &Limits,
-    signals: &Signals,
+    stop: &dyn Fn() -> bool,
 ) -> Result<u64> {
     let failed = || format!("failed to replay {}", path.display());
     let mut reader = Reader::open(path).with_context(failed)?;
-    while !signals.stop() {
+    while !stop() {
         let Some(block) = reader.next_block().with_context(failed)? else {
             break;
         };
+        let state = listener.state();
         match block {
             // Another machine, or another time: what was known does not hold any more.
-            Block::Start { .. } => engine.state = State::new(limits.clone()),
+            Block::Start { .. } => *state = State::new(limits.clone()),
             Block::Machine(_) => {}
             Block::Interfaces(interfaces) => {
                 for interface in &interfaces {
-                    snapshot::seed_interface(&mut engine.state, interface);
+                    snapshot::seed_interface(state, interface);
                 }
             }
             Block::Accounts(accounts) => {
                 for account in &accounts {
-                    snapshot::seed_account(&mut engine.state, account);
+                    snapshot::seed_account(state, account);
                 }
             }
             Block::Processes(processes) => {
                 for process in &processes {
-                    snapshot::seed_process(&mut engine.state, process);
+                    snapshot::seed_process(state, process);
                 }
             }
             Block::Descriptors { tid, descriptors } => {
                 for descriptor in &descriptors {
-                    snapshot::seed_descriptor(&mut engine.state, tid, descriptor);
+                    snapshot::seed_descriptor(state, tid, descriptor);
                 }
             }
-            Block::Event(event) if event.flags.contains(STATE_ONLY) => {
-                engine.handle_for_state(event.cpu, event.record);
+            Block::Event(event) => {
+                let with_rules = !event.flags.contains(STATE_ONLY);
+                listener.event(event.cpu, event.record, with_rules);
             }
-            Block::Event(event) => engine.handle(event.cpu, event.record),
         }
     }
     if reader.skipped() > 0 {

@@ -86,14 +86,15 @@ pub(crate) fn report_problems(loaded: &Loaded) -> Result<()> {
     Ok(())
 }
 
-fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>> {
+/// Reads files, and those in folders by name.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
             let mut inside: Vec<PathBuf> = fs::read_dir(path)
                 .with_context(|| format!("failed to read the rules folder {}", path.display()))?
                 .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|path| is_rules_file(path))
+                .filter(|path| is_rules_file(path) && !is_beside(path))
                 .collect();
             inside.sort();
             for file in inside {
@@ -106,14 +107,24 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(files)
 }
 
-fn is_rules_file(path: &Path) -> bool {
+/// What the name of a file of examples beside a rules file ends with.
+pub(crate) const BESIDE: &str = ".examples.yaml";
+
+/// Whether a path is a file of examples beside a rules file.
+pub(crate) fn is_beside(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(BESIDE)
+}
+
+/// Whether a path is a file that ends like one of rules.
+pub(crate) fn is_rules_file(path: &Path) -> bool {
     let yaml = path
         .extension()
         .is_some_and(|extension| extension == "yaml" || extension == "yml");
     yaml && path.is_file()
 }
 
-fn read(path: &Path) -> Result<Source> {
+/// Reads one file.
+pub(crate) fn read(path: &Path) -> Result<Source> {
     let bytes = fs::read(path)
         .with_context(|| format!("failed to read the rules file {}", path.display()))?;
     Ok(Source::from_bytes(path.to_string_lossy(), &bytes))

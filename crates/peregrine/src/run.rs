@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
                 bail!("-w records live events; a capture cannot be recorded again");
             }
             tracing::info!("Reading events from {}", path.display());
-            let result = replay::replay(path, &mut engine, &limits, &signals);
+            let result = replay::replay(path, &mut engine, &limits, &|| signals.stop());
             keeping.finish(engine.handled.events, 0);
             result.map(|events| Ended {
                 events,

@@ -224,6 +224,7 @@ pub enum Place {
     ExceptionValue,
     Overrides,
     ExtensionItem,
+    Example,
 }
 
 impl Place {
@@ -253,6 +254,7 @@ impl Place {
             Self::ExceptionValue => "exception value",
             Self::Overrides => "overrides",
             Self::ExtensionItem => "extension item",
+            Self::Example => "example",
         }
     }
 }

@@ -17,12 +17,16 @@
 //! No step stops at an error. The pieces a condition is made of are kept apart from each other by
 //! [`Text`], which is what makes the places right.
 //!
+//! Beside the way of a file stands [`examples`]: events that a rules author writes down, to see that
+//! rules find what they are for and nothing else.
+//!
 //! This crate does no I/O: the caller reads files and prints what [`report`] makes of problems.
 
 mod collect;
 mod compile;
 pub mod describe;
 mod diagnostic;
+pub mod examples;
 mod infer;
 mod item;
 mod load;
@@ -41,7 +45,7 @@ mod yaml;
 pub use diagnostic::{Code, Diagnostic, Label, Location, Place};
 pub use infer::EventTypes;
 pub use load::{AppendOutput, EventSource, ExtraField, Loaded, Settings, load};
-pub use matcher::Matcher;
+pub use matcher::{Matcher, is_for_rules};
 pub use ruleset::{ExtraOutput, Matching, Rule, RuleId, Ruleset, SourceRules};
 pub use selection::{Pick, Selection};
 pub use source::{FileId, Position, Source, Sources, Span};

@@ -3,9 +3,19 @@
 use std::sync::Arc;
 
 use condition::{Context, Evaluator};
-use event::EventType;
+use event::{EventInfo, EventType, Origin};
 
 use crate::ruleset::{Matching, Rule, Ruleset};
+
+/// Whether rules see an event. They do not see what a system call was entered with: that is only
+/// kept for its exit.
+pub fn is_for_rules(info: &EventInfo) -> bool {
+    match info.origin {
+        Some(Origin::Syscall) => info.event_type.is_exit(),
+        Some(Origin::Iter) | None => false,
+        Some(Origin::Tracepoint | Origin::Plugin | Origin::Metaevent) => true,
+    }
+}
 
 /// Evaluates the rules of one source, one event after another. What checks found out about an
 /// event is shared by all its rules; nothing is allocated per event once it is warm.

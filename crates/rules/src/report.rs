@@ -13,7 +13,7 @@ mod text;
 use crate::diagnostic::Diagnostic;
 use crate::source::Sources;
 
-pub use human::human;
+pub use human::{human, problems};
 pub use json::json;
 pub use text::text;
 

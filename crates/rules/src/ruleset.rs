@@ -116,6 +116,11 @@ impl Rule {
         self.condition
     }
 
+    /// The condition with macros, lists and exceptions put in.
+    pub fn compiled_condition(&self) -> &str {
+        &self.details.compiled
+    }
+
     /// What is left of the condition where the type of the event is known; `None` when it never
     /// holds then.
     pub fn condition_for(&self, event_type: EventType) -> Option<CondId> {

@@ -16,11 +16,7 @@ pub fn human(loaded: &Loaded, styled: bool) -> String {
     } else {
         Renderer::plain()
     };
-    let mut out = String::new();
-    for found in &loaded.diagnostics {
-        out.push_str(&renderer.render(&[group(&loaded.files, found)]));
-        out.push_str("\n\n");
-    }
+    let mut out = problems(&loaded.files, &loaded.diagnostics, styled);
     for problem in &loaded.settings_problems {
         let title = Level::ERROR.primary_title(format!("in the configuration: {problem}"));
         out.push_str(&renderer.render(&[Group::with_title(title)]));
@@ -36,6 +32,19 @@ pub fn human(loaded: &Loaded, styled: bool) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Problems alone, each with the lines it is about.
+pub fn problems(files: &Sources, found: &[Diagnostic], styled: bool) -> String {
+    let renderer = if styled {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let rendered = found
+        .iter()
+        .map(|found| renderer.render(&[group(files, found)]) + "\n\n");
+    rendered.collect()
 }
 
 fn group<'a>(files: &'a Sources, found: &'a Diagnostic) -> Group<'a> {

@@ -246,13 +246,6 @@ impl World {
                 .u64(0);
         })
     }
-
-    /// A process has become another program.
-    pub fn exec(&mut self, exec: &Exec<'_>) -> Vec<String> {
-        self.names(EventType::SYSCALL_EXECVE_19_X, exec.pid, |event| {
-            exec.encode(event);
-        })
-    }
 }
 
 /// Flags of [`World::open`].
@@ -260,79 +253,3 @@ pub const READ: u32 = 1;
 pub const WRITE: u32 = 2;
 pub const CREATE: u32 = 4;
 pub const TRUNCATE: u32 = 0x100;
-
-/// Flags of [`Exec`].
-pub const UPPER_LAYER: u32 = 2;
-pub const FROM_MEMFD: u32 = 4;
-
-/// A successful `execve`.
-pub struct Exec<'a> {
-    pub pid: i64,
-    pub parent: i64,
-    pub path: &'a str,
-    pub exe: &'a str,
-    pub args: &'a [&'a str],
-    pub uid: u32,
-    pub tty: u32,
-    pub cwd: &'a str,
-    pub flags: u32,
-    pub in_container: bool,
-    pub env: &'a [&'a str],
-}
-
-impl<'a> Exec<'a> {
-    /// Process 100, a child of process `parent`, runs a program of `/usr/bin`.
-    pub fn new(path: &'a str, args: &'a [&'a str]) -> Self {
-        Self {
-            pid: 100,
-            parent: 1,
-            path,
-            exe: path,
-            args,
-            uid: 0,
-            tty: 0,
-            cwd: "/tmp",
-            flags: 0,
-            in_container: false,
-            env: &[],
-        }
-    }
-
-    fn encode(&self, event: &mut Encoder) {
-        let joined = |texts: &[&str]| -> Vec<u8> {
-            texts
-                .iter()
-                .flat_map(|text| [text.as_bytes(), &[0]].concat())
-                .collect()
-        };
-        let comm: String = self
-            .path
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(15)
-            .collect();
-        let id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-        let cgroups = match self.in_container {
-            true => format!("memory=/docker/{id}\0"),
-            false => "memory=/user.slice\0".to_owned(),
-        };
-        event.i64(0).str(self.exe).bytes(&joined(self.args));
-        event
-            .i64(self.pid)
-            .i64(self.pid)
-            .i64(self.parent)
-            .str(self.cwd);
-        event.u64(1024).u64(0).u64(0).u32(0).u32(0).u32(0).str(comm);
-        event.bytes(cgroups.as_bytes()).bytes(&joined(self.env));
-        event
-            .u32(self.tty)
-            .i64(self.pid)
-            .u32(u32::MAX)
-            .u32(self.flags);
-        event.u64(0).u64(1 << 21).u64(1 << 21);
-        event.u64(1).u64(0).u64(0).u32(self.uid).str(self.path);
-        event.i64(self.pid).u32(self.uid).str(self.path);
-    }
-}
