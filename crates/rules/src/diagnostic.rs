@@ -224,6 +224,8 @@ pub enum Place {
     ExceptionValue,
     Overrides,
     ExtensionItem,
+    Correlate,
+    CorrelateStep,
 }
 
 impl Place {
@@ -253,6 +255,8 @@ impl Place {
             Self::ExceptionValue => "exception value",
             Self::Overrides => "overrides",
             Self::ExtensionItem => "extension item",
+            Self::Correlate => "correlate",
+            Self::CorrelateStep => "correlate step",
         }
     }
 }

@@ -21,6 +21,7 @@
 
 mod collect;
 mod compile;
+mod correlate;
 pub mod describe;
 mod diagnostic;
 mod infer;
@@ -38,6 +39,7 @@ mod text;
 mod version;
 mod yaml;
 
+pub use correlate::{Correlation, Correlator, Counters, Facts, OutputPart, Pattern, StepId};
 pub use diagnostic::{Code, Diagnostic, Label, Location, Place};
 pub use infer::EventTypes;
 pub use load::{AppendOutput, EventSource, ExtraField, Loaded, Settings, load};

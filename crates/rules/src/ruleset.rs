@@ -10,7 +10,8 @@ use event::{EventSet, EventType, SyscallCodeSet};
 use field::{Fields, Template};
 
 use crate::collect::Definitions;
-use crate::compile::{Compilation, CompiledRule, Details};
+use crate::compile::{Compilation, CompiledCorrelation, CompiledRule, Details};
+use crate::correlate::{Correlation, Step, StepId};
 use crate::infer::EventTypes;
 use crate::load::{EventSource, Settings};
 
@@ -185,6 +186,17 @@ pub struct SourceRules {
     by_type: Vec<Box<[Candidate]>>,
     /// The rules that could match an event of any type.
     any_type: Box<[Candidate]>,
+    /// For each type of event, the steps of `correlate` items that can match it; those of one item
+    /// from the last to the first, so that no event serves for two steps in a row. Empty without
+    /// such items.
+    steps: Vec<Box<[StepCandidate]>>,
+}
+
+/// A step of a `correlate` item to be evaluated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepCandidate {
+    pub(crate) id: StepId,
+    pub(crate) condition: CondId,
 }
 
 impl SourceRules {
@@ -212,12 +224,19 @@ impl SourceRules {
             .map_or(&[][..], |rules| rules);
         (typed, &self.any_type)
     }
+
+    /// The steps of `correlate` items to be evaluated for a type of event.
+    pub(crate) fn steps(&self, event_type: EventType) -> &[StepCandidate] {
+        let steps = self.steps.get(usize::from(event_type.0));
+        steps.map_or(&[][..], |steps| steps)
+    }
 }
 
 /// All rules of all sources. Does not change but for its counters.
 #[derive(Debug)]
 pub struct Ruleset {
     rules: Vec<Rule>,
+    correlations: Vec<Correlation>,
     sources: Vec<SourceRules>,
     matching: Matching,
 }
@@ -243,17 +262,32 @@ impl Ruleset {
             let id = RuleId(rules.len() as u32);
             rules.push(rule(id, found, definition, Arc::clone(name), settings));
         }
+        let found = compiled.correlations.into_iter();
+        let correlations: Vec<Correlation> = found
+            .filter_map(|found| {
+                let source = Arc::clone(source_names.get(found.source)?);
+                Some(correlation(found, &source, settings))
+            })
+            .collect();
         let sources = sources
             .into_iter()
             .zip(compiled.pools)
             .enumerate()
             .map(|(index, (source, pool))| {
                 let name = source.name.as_str().into();
-                index_source(index, name, source.fields, Arc::new(pool.finish()), &rules)
+                index_source(
+                    index,
+                    name,
+                    source.fields,
+                    Arc::new(pool.finish()),
+                    &rules,
+                    &correlations,
+                )
             })
             .collect();
         Self {
             rules,
+            correlations,
             sources,
             matching: settings.matching,
         }
@@ -262,6 +296,11 @@ impl Ruleset {
     /// All rules in the order of definition, also those that are switched off.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The `correlate` items in the order of definition, also those that are switched off.
+    pub fn correlations(&self) -> &[Correlation] {
+        &self.correlations
     }
 
     /// A rule by its number.
@@ -289,11 +328,14 @@ impl Ruleset {
         self.matching
     }
 
-    /// What the rules of a source that are switched on can match. Where a rule names no type, that
+    /// What the rules and `correlate` items of a source that are switched on can match. Where a rule names no type, that
     /// is everything.
     pub fn event_types(&self, source: &str) -> EventTypes {
         let mut out = EventTypes::none();
-        for rule in self.enabled().filter(|rule| &*rule.source == source) {
+        let steps = self.correlations.iter().flat_map(|item| &item.steps);
+        let steps = steps.map(|step| &step.rule).filter(|rule| rule.enabled);
+        let all = self.enabled().chain(steps);
+        for rule in all.filter(|rule| &*rule.source == source) {
             out.events = out.events.union(&rule.events.events);
             out.syscalls = out.syscalls.union(&rule.events.syscalls);
         }
@@ -324,6 +366,11 @@ impl Ruleset {
                     .flat_map(|extra| extra.template.fields()),
             );
         }
+        let items = self.correlations.iter().filter(|item| {
+            let first = item.steps.first();
+            first.is_some_and(|step| step.rule.enabled && step.rule.source_index == source)
+        });
+        out.extend(items.flat_map(Correlation::fields));
         out
     }
 }
@@ -375,6 +422,7 @@ fn index_source(
     fields: Fields,
     pool: Arc<Pool>,
     rules: &[Rule],
+    correlations: &[Correlation],
 ) -> SourceRules {
     let mut by_type: Vec<Vec<Candidate>> = vec![Vec::new(); event::events().len()];
     let mut any_type = Vec::new();
@@ -415,5 +463,69 @@ fn index_source(
         pool,
         by_type,
         any_type: any_type.into_boxed_slice(),
+        steps: index_steps(index, correlations),
+    }
+}
+
+fn index_steps(index: usize, correlations: &[Correlation]) -> Vec<Box<[StepCandidate]>> {
+    let mut by_type: Vec<Vec<StepCandidate>> = Vec::new();
+    for (correlation, item) in correlations.iter().enumerate() {
+        for (step, found) in item.steps.iter().enumerate().rev() {
+            let rule = &found.rule;
+            if !rule.enabled || rule.source_index != index {
+                continue;
+            }
+            by_type.resize(event::events().len(), Vec::new());
+            let is_any = &*rule.source != crate::collect::DEFAULT_SOURCE || rule.events.is_all();
+            let mut types = rule.events.events;
+            if !types.is_empty() {
+                types.insert(EventType::ASYNCEVENT_E);
+            }
+            for (at, steps) in by_type.iter_mut().enumerate() {
+                let event_type = EventType(at as u16);
+                let condition = match is_any {
+                    true => Some(rule.condition),
+                    false if types.contains(event_type) => rule.condition_for(event_type),
+                    false => None,
+                };
+                let id = StepId {
+                    correlation: correlation as u32,
+                    step: step as u32,
+                };
+                steps.extend(condition.map(|condition| StepCandidate { id, condition }));
+            }
+        }
+    }
+    by_type.into_iter().map(Vec::into_boxed_slice).collect()
+}
+
+fn correlation(found: CompiledCorrelation, source: &Arc<str>, settings: &Settings) -> Correlation {
+    let steps: Vec<Step> = found
+        .steps
+        .into_iter()
+        .enumerate()
+        .map(|(index, step)| {
+            let id = RuleId(index as u32);
+            let rule = rule(
+                id,
+                step.compiled,
+                &step.definition,
+                Arc::clone(source),
+                settings,
+            );
+            Step { rule, by: step.by }
+        })
+        .collect();
+    Correlation {
+        pattern: found.pattern,
+        within: found.within,
+        window: found.window,
+        max_groups: found.max_groups,
+        steps,
+        output: found.output,
+        name: found.name.into(),
+        priority: found.priority,
+        tags: found.tags.into_iter().collect(),
+        extra_fields: found.extra_fields,
     }
 }
