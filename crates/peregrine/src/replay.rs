@@ -32,7 +32,7 @@ pub(crate) fn replay(
         };
         match block {
             // Another machine, or another time: what was known does not hold any more.
-            Block::Start { .. } => engine.state = State::new(limits.clone()),
+            Block::Start { .. } => engine.begin_again(State::new(limits.clone())),
             Block::Machine(_) => {}
             Block::Interfaces(interfaces) => {
                 for interface in &interfaces {

@@ -9,6 +9,7 @@
 //! Time is the time of events. Only absences need to be told that time has passed
 //! ([`Correlator::advance`]).
 
+mod build;
 mod groups;
 mod tracker;
 
@@ -23,6 +24,8 @@ use field::Template;
 
 use crate::ruleset::{ExtraOutput, Rule, Ruleset};
 use tracker::Tracker;
+
+pub(crate) use build::{StepCandidate, build_correlation, index_steps};
 
 /// What an item looks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,7 +164,7 @@ pub struct StepId {
 
 /// What has happened to the groups of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Counters {
+pub struct CorrelationCounters {
     /// Groups under way.
     pub groups: usize,
     /// How often the pattern was complete.
@@ -293,13 +296,13 @@ impl<P> Correlator<P> {
     }
 
     /// The counters of each item.
-    pub fn counters(&self) -> impl Iterator<Item = (&Correlation, Counters)> {
+    pub fn counters(&self) -> impl Iterator<Item = (&Correlation, CorrelationCounters)> {
         let items = self.ruleset.correlations().iter();
         items.zip(&self.trackers).map(|(item, tracker)| {
             let groups = tracker.groups();
             (
                 item,
-                Counters {
+                CorrelationCounters {
                     groups,
                     ..tracker.counters
                 },

@@ -39,7 +39,9 @@ mod text;
 mod version;
 mod yaml;
 
-pub use correlate::{Correlation, Correlator, Counters, Facts, OutputPart, Pattern, StepId};
+pub use correlate::{
+    Correlation, CorrelationCounters, Correlator, Facts, OutputPart, Pattern, StepId,
+};
 pub use diagnostic::{Code, Diagnostic, Label, Location, Place};
 pub use infer::EventTypes;
 pub use load::{AppendOutput, EventSource, ExtraField, Loaded, Settings, load};

@@ -10,8 +10,8 @@ use event::{EventSet, EventType, SyscallCodeSet};
 use field::{Fields, Template};
 
 use crate::collect::Definitions;
-use crate::compile::{Compilation, CompiledCorrelation, CompiledRule, Details};
-use crate::correlate::{Correlation, Step, StepId};
+use crate::compile::{Compilation, CompiledRule, Details};
+use crate::correlate::{Correlation, StepCandidate, build_correlation, index_steps};
 use crate::infer::EventTypes;
 use crate::load::{EventSource, Settings};
 
@@ -192,13 +192,6 @@ pub struct SourceRules {
     steps: Vec<Box<[StepCandidate]>>,
 }
 
-/// A step of a `correlate` item to be evaluated.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StepCandidate {
-    pub(crate) id: StepId,
-    pub(crate) condition: CondId,
-}
-
 impl SourceRules {
     /// Name of the source.
     pub fn name(&self) -> &Arc<str> {
@@ -266,7 +259,7 @@ impl Ruleset {
         let correlations: Vec<Correlation> = found
             .filter_map(|found| {
                 let source = Arc::clone(source_names.get(found.source)?);
-                Some(correlation(found, &source, settings))
+                Some(build_correlation(found, &source, settings))
             })
             .collect();
         let sources = sources
@@ -375,7 +368,7 @@ impl Ruleset {
     }
 }
 
-fn rule(
+pub(crate) fn rule(
     id: RuleId,
     found: CompiledRule,
     definition: &crate::collect::RuleDef,
@@ -457,75 +450,13 @@ fn index_source(
         }
     }
     let by_type = by_type.into_iter().map(Vec::into_boxed_slice).collect();
+    let steps = index_steps(&name, correlations);
     SourceRules {
         name,
         fields,
         pool,
         by_type,
         any_type: any_type.into_boxed_slice(),
-        steps: index_steps(index, correlations),
-    }
-}
-
-fn index_steps(index: usize, correlations: &[Correlation]) -> Vec<Box<[StepCandidate]>> {
-    let mut by_type: Vec<Vec<StepCandidate>> = Vec::new();
-    for (correlation, item) in correlations.iter().enumerate() {
-        for (step, found) in item.steps.iter().enumerate().rev() {
-            let rule = &found.rule;
-            if !rule.enabled || rule.source_index != index {
-                continue;
-            }
-            by_type.resize(event::events().len(), Vec::new());
-            let is_any = &*rule.source != crate::collect::DEFAULT_SOURCE || rule.events.is_all();
-            let mut types = rule.events.events;
-            if !types.is_empty() {
-                types.insert(EventType::ASYNCEVENT_E);
-            }
-            for (at, steps) in by_type.iter_mut().enumerate() {
-                let event_type = EventType(at as u16);
-                let condition = match is_any {
-                    true => Some(rule.condition),
-                    false if types.contains(event_type) => rule.condition_for(event_type),
-                    false => None,
-                };
-                let id = StepId {
-                    correlation: correlation as u32,
-                    step: step as u32,
-                };
-                steps.extend(condition.map(|condition| StepCandidate { id, condition }));
-            }
-        }
-    }
-    by_type.into_iter().map(Vec::into_boxed_slice).collect()
-}
-
-fn correlation(found: CompiledCorrelation, source: &Arc<str>, settings: &Settings) -> Correlation {
-    let steps: Vec<Step> = found
-        .steps
-        .into_iter()
-        .enumerate()
-        .map(|(index, step)| {
-            let id = RuleId(index as u32);
-            let rule = rule(
-                id,
-                step.compiled,
-                &step.definition,
-                Arc::clone(source),
-                settings,
-            );
-            Step { rule, by: step.by }
-        })
-        .collect();
-    Correlation {
-        pattern: found.pattern,
-        within: found.within,
-        window: found.window,
-        max_groups: found.max_groups,
         steps,
-        output: found.output,
-        name: found.name.into(),
-        priority: found.priority,
-        tags: found.tags.into_iter().collect(),
-        extra_fields: found.extra_fields,
     }
 }

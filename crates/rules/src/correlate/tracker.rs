@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::groups::Groups;
-use super::{Counters, Pattern};
+use super::{CorrelationCounters, Pattern};
 
 /// The groups of one item. Time is that of events, in nanoseconds; it may stand still and go back
 /// a little.
@@ -13,7 +13,7 @@ pub(super) struct Tracker<P> {
     steps: usize,
     within: u64,
     groups: Groups<Group<P>>,
-    pub(super) counters: Counters,
+    pub(super) counters: CorrelationCounters,
 }
 
 /// How far a group has come.
@@ -46,7 +46,7 @@ impl<P> Tracker<P> {
             steps,
             within,
             groups: Groups::new(max_groups),
-            counters: Counters::default(),
+            counters: CorrelationCounters::default(),
         }
     }
 
