@@ -194,7 +194,8 @@ impl Compiler<'_> {
             let compiled = self.piece(item, piece, source, fields)?;
             // What the configuration appends comes once, after the last piece.
             let pool = self.pools.get_mut(source)?;
-            let template = Template::compile(&compiled.own, fields, pool).ok()?;
+            // What is wrong with it has been said.
+            let template = Template::compile(&compiled.own, fields, pool).unwrap_or_default();
             parts.extend([OutputPart::Template(template), part]);
             from = end;
         }
