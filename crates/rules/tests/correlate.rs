@@ -506,3 +506,19 @@ fn mistakes_are_found_at_their_place() {
         assert!(report.contains(said), "{said}: {report}");
     }
 }
+
+/// What the documentation shows must load without a remark.
+#[test]
+fn the_examples_of_the_documentation_load() {
+    let path = format!("{}/../../docs/correlate.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(path).unwrap();
+    let examples: String = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|after| after.split("```").next())
+        .filter(|example| example.contains("- correlate"))
+        .collect();
+    let loaded = load_texts(&[&examples], &Settings::default());
+    assert_eq!(report_of(&loaded), "");
+    assert_eq!(loaded.ruleset.unwrap().correlations().len(), 3);
+}
