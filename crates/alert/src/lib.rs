@@ -17,6 +17,7 @@
 
 mod bucket;
 mod clock;
+mod deduplicate;
 mod format;
 mod json;
 mod priority;
@@ -27,6 +28,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use bucket::TokenBucket;
+pub use deduplicate::{Deduplicate, DeduplicateCounters, Deduplicator};
 pub use format::{Format, TimeFormat};
 pub use priority::{ParsePriorityError, Priority};
 pub use render::Renderer;

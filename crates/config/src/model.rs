@@ -40,6 +40,9 @@ pub struct Config {
     pub buffered_outputs: bool,
     /// One alert per event, or one per matching rule.
     pub rule_matching: RuleMatching,
+    /// Equal alerts are sent once per window; `None` for all alerts as they come. Falco has no such
+    /// key.
+    pub deduplicate: Option<DeduplicateConfig>,
     /// What is added to outputs.
     pub append_output: Vec<AppendOutput>,
     /// `static.<key>` fields.
@@ -192,6 +195,19 @@ pub enum ExtraField {
     Field(String),
     /// A template under a name.
     Template(String, String),
+}
+
+/// `deduplicate`: which alerts are equal, and for how long.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeduplicateConfig {
+    /// How long after an alert equal ones are only counted.
+    pub window: Duration,
+    /// The fields that must be the same; the rule always must.
+    pub by: Vec<String>,
+    /// The rules it is about, by name, `*` stands for any text; empty for all.
+    pub rules: Vec<String>,
+    /// Most alerts that are remembered at a time.
+    pub max_groups: u64,
 }
 
 /// The channels that alerts go to.

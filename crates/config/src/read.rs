@@ -37,6 +37,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Whether there is something to read from.
+    pub(crate) fn is_given(&self) -> bool {
+        self.node.is_some()
+    }
+
     /// Whether the key is there at all.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.node.is_some_and(|node| node.get(key).is_some())

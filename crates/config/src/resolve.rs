@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::error::Problem;
 use crate::model::{
-    AppendOutput, CaptureConfig, CaptureMode, Config, DropAction, EngineConfig, EngineKind,
-    ExtraField, FileOutput, GrpcConfig, HttpOutput, MetricsConfig, OutputsConfig, PluginEntry,
-    ProgramOutput, RuleMatching, RuleSelection, RuleSelector, SyscallDrops, WebserverConfig,
+    AppendOutput, CaptureConfig, CaptureMode, Config, DeduplicateConfig, DropAction, EngineConfig,
+    EngineKind, ExtraField, FileOutput, GrpcConfig, HttpOutput, MetricsConfig, OutputsConfig,
+    PluginEntry, ProgramOutput, RuleMatching, RuleSelection, RuleSelector, SyscallDrops,
+    WebserverConfig,
 };
 use crate::node::{Node, Value};
 use crate::read::{Reader, Section};
@@ -117,6 +118,7 @@ pub(crate) fn resolve(root: &Node) -> Result<(Config, Vec<Problem>), Vec<Problem
             "all" => RuleMatching::All,
             _ => RuleMatching::First,
         },
+        deduplicate: deduplicate(&mut r, top),
         append_output: append_output(&mut r, top),
         static_fields: static_fields(&mut r, top),
         outputs,
@@ -415,6 +417,48 @@ fn append_output(r: &mut Reader, top: &mut Section<'_>) -> Vec<AppendOutput> {
         out.push(entry);
     }
     out
+}
+
+fn deduplicate(r: &mut Reader, top: &mut Section<'_>) -> Option<DeduplicateConfig> {
+    let mut section = r.section(top, "deduplicate");
+    let window = r.string(&mut section, "window", "");
+    let config = DeduplicateConfig {
+        window: window_of(r, &mut section, &window)?,
+        by: r.strings(&mut section, "by"),
+        rules: r.strings(&mut section, "rules"),
+        max_groups: r.int(&mut section, "max_groups", 10_000, 1, 1_000_000),
+    };
+    r.finish(&section);
+    if config.by.is_empty() {
+        let message = "expected the fields that make alerts equal; `[rule]` for all of a rule";
+        r.problem(&section.place(), "deduplicate.by", message);
+    }
+    Some(config)
+}
+
+/// `60s`; `None`, with a problem, when it is wrong, and without one when there is no section.
+fn window_of(r: &mut Reader, section: &mut Section<'_>, text: &str) -> Option<Duration> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "ms" => Some(1),
+        "s" => Some(1000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let duration = number.parse::<u64>().ok().zip(unit);
+    let duration = duration.and_then(|(number, unit)| number.checked_mul(unit));
+    if let Some(duration) = duration.filter(|duration| (1..=86_400_000).contains(duration)) {
+        return Some(Duration::from_millis(duration));
+    }
+    if section.is_given() {
+        let message = "expected a duration up to a day, like 500ms, 60s, 5m or 1h";
+        r.problem(&section.place(), "deduplicate.window", message);
+    }
+    None
 }
 
 fn static_fields(r: &mut Reader, top: &mut Section<'_>) -> Vec<(String, String)> {

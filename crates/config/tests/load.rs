@@ -189,3 +189,42 @@ fn a_missing_file_says_so() {
         "{error}"
     );
 }
+
+#[test]
+fn equal_alerts_are_counted_only_when_that_is_asked_for() {
+    assert_eq!(
+        loaded("json_output: true\n", &[]).unwrap().deduplicate,
+        None
+    );
+    let config = loaded("deduplicate: {window: 2m, by: rule}\n", &[]).unwrap();
+    let found = config.deduplicate.unwrap();
+    assert_eq!(found.window, std::time::Duration::from_secs(120));
+    assert_eq!(
+        (found.by, found.max_groups),
+        (vec!["rule".to_owned()], 10_000)
+    );
+    assert!(found.rules.is_empty());
+    for (text, key) in [
+        (
+            "deduplicate: {window: 60, by: [rule]}\n",
+            "deduplicate.window",
+        ),
+        ("deduplicate: {by: [rule]}\n", "deduplicate.window"),
+        (
+            "deduplicate: {window: 25h, by: [rule]}\n",
+            "deduplicate.window",
+        ),
+        ("deduplicate: {window: 60s}\n", "deduplicate.by"),
+        (
+            "deduplicate: {window: 60s, by: [rule], max_groups: 0}\n",
+            "deduplicate.max_groups",
+        ),
+        ("deduplicate: yes please\n", "deduplicate"),
+    ] {
+        let error = loaded(text, &[]).unwrap_err().to_string();
+        assert!(
+            error.contains(key) && error.contains(":1:"),
+            "{text}: {error}"
+        );
+    }
+}

@@ -1,17 +1,16 @@
 //! What happens to an event, wherever it comes from: state, rules, alerts, recording.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use alert::{Alert, FieldValue};
-use condition::Evaluator;
+use alert::{Alert, Deduplicate, Deduplicator};
 use event::EventView;
 use event::render::BufferFormat;
-use field::{EventContext, Occurrence, OutputValue, Scratch, Surroundings};
+use field::{EventContext, Occurrence, Scratch, Surroundings};
 use output::Outputs;
-use rules::{Matcher, Rule, Ruleset, SourceRules, is_for_rules};
+use rules::{Correlator, Matcher, Ruleset, is_for_rules};
 use state::State;
 
+use crate::alerts::{correlated, of_rule, send};
 use crate::recorder::Recorder;
 
 /// Events of the machine are of this source.
@@ -37,6 +36,8 @@ pub(crate) struct Engine {
     recorder: Option<Recorder>,
     ruleset: Arc<Ruleset>,
     matcher: Matcher,
+    correlator: Option<Correlator<Alert>>,
+    deduplicator: Option<Deduplicator>,
     surroundings: Surroundings,
     scratch: Scratch,
     first_ts: u64,
@@ -63,6 +64,8 @@ impl Engine {
             hostname: hostname.into(),
             handled: Handled::default(),
             recorder: None,
+            correlator: Correlator::new(Arc::clone(&ruleset)),
+            deduplicator: None,
             ruleset,
             matcher,
             surroundings,
@@ -78,11 +81,77 @@ impl Engine {
     }
 
     /// Takes other rules, from the next event on. Without rules for system calls nothing changes.
+    /// What `correlate` items have under way is forgotten.
     pub(crate) fn replace_rules(&mut self, ruleset: Ruleset) {
         let ruleset = Arc::new(ruleset);
         if let Some(matcher) = Matcher::new(Arc::clone(&ruleset), SOURCE) {
+            self.correlator = Correlator::new(Arc::clone(&ruleset));
             self.ruleset = ruleset;
             self.matcher = matcher;
+        }
+    }
+
+    /// Sends equal alerts once per window from now on.
+    pub(crate) fn deduplicate(&mut self, settings: Deduplicate) {
+        self.deduplicator = Some(Deduplicator::new(settings));
+    }
+
+    /// What `correlate` items have under way, if the rules have any.
+    pub(crate) fn correlator(&self) -> Option<&Correlator<Alert>> {
+        self.correlator.as_ref()
+    }
+
+    /// What was done with equal alerts, if that was asked for.
+    pub(crate) fn deduplicator(&self) -> Option<&Deduplicator> {
+        self.deduplicator.as_ref()
+    }
+
+    /// Lets time pass up to `now`, ns since the epoch, before which all events have been taken:
+    /// what should have followed by then and did not is said, and so is how often equal alerts
+    /// came.
+    pub(crate) fn pass_time(&mut self, now: u64) {
+        let Self {
+            outputs,
+            handled,
+            correlator,
+            deduplicator,
+            ..
+        } = self;
+        if let Some(correlator) = correlator
+            && correlator.is_due(now)
+        {
+            correlator.advance(now, &mut |at, mut alert| {
+                alert.ts = at;
+                handled.matches += 1;
+                send(outputs, deduplicator.as_mut(), at, || alert);
+            });
+        }
+        if let Some(deduplicator) = deduplicator {
+            deduplicator.advance(now, &mut |alert| {
+                if outputs.admit(now) {
+                    outputs.send(alert);
+                }
+            });
+        }
+    }
+
+    /// Forgets what is known of the machine, because other events of another time begin.
+    pub(crate) fn begin_again(&mut self, state: State) {
+        self.state = state;
+        if let Some(correlator) = &mut self.correlator {
+            correlator.clear();
+        }
+    }
+
+    /// Sends what was counted of equal alerts, at the end.
+    pub(crate) fn finish(&mut self) {
+        let (outputs, now) = (&self.outputs, self.previous_ts);
+        if let Some(deduplicator) = &mut self.deduplicator {
+            deduplicator.finish(&mut |alert| {
+                if outputs.admit(now) {
+                    outputs.send(alert);
+                }
+            });
         }
     }
 
@@ -125,6 +194,7 @@ impl Engine {
         if self.first_ts == 0 {
             (self.first_ts, self.previous_ts) = (ts, ts);
         }
+        self.pass_time(ts);
         let subject = self.state.apply(&event);
         if with_rules && is_for_rules(event.info()) {
             let Self {
@@ -134,6 +204,8 @@ impl Engine {
                 handled,
                 ruleset,
                 matcher,
+                correlator,
+                deduplicator,
                 surroundings,
                 scratch,
                 ..
@@ -156,65 +228,28 @@ impl Engine {
                 &mut context,
                 event.event_type(),
                 &mut |rule, context, evaluator| {
-                    if outputs.admit(ts) {
-                        outputs.send(make_alert(rule, source, context, evaluator, ts, hostname));
-                    }
+                    send(outputs, deduplicator.as_mut(), ts, || {
+                        of_rule(rule, source, context, evaluator, ts, hostname)
+                    });
                 },
             );
             handled.matches += found as u64;
+            if let Some(correlator) = correlator {
+                let event_type = event.event_type();
+                matcher.steps(&mut context, event_type, &mut |id, context, evaluator| {
+                    let Some(item) = ruleset.correlations().get(id.correlation as usize) else {
+                        return;
+                    };
+                    let alert = correlator.observe(id, ts, context, &mut |facts, context| {
+                        correlated(item, facts, source, context, evaluator, ts, hostname)
+                    });
+                    if let Some(alert) = alert {
+                        handled.matches += 1;
+                        send(outputs, deduplicator.as_mut(), ts, || alert);
+                    }
+                });
+            }
         }
         self.previous_ts = ts;
-    }
-}
-
-fn make_alert(
-    rule: &Rule,
-    source: &SourceRules,
-    context: &mut EventContext<'_>,
-    evaluator: &mut Evaluator,
-    ts: u64,
-    hostname: &Arc<str>,
-) -> Alert {
-    let mut output = String::with_capacity(256);
-    rule.output().render(context, evaluator, &mut output);
-    let mut fields: Vec<(Cow<'static, str>, FieldValue)> =
-        Vec::with_capacity(rule.output().fields().len() + rule.extra_fields().len());
-    rule.output().output_fields(context, |name, value| {
-        fields.push((Cow::Owned(name.to_owned()), field_value(value)));
-    });
-    for extra in rule.extra_fields() {
-        let value = match extra.template.fields() {
-            [field] if extra.typed => field_value(context.output_value(*field)),
-            _ => {
-                let mut text = String::new();
-                extra.template.render(context, evaluator, &mut text);
-                FieldValue::String(text)
-            }
-        };
-        fields.push((Cow::Owned(extra.name.clone()), value));
-    }
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
-    fields.dedup_by(|later, first| later.0 == first.0);
-    Alert {
-        ts,
-        rule: Arc::clone(rule.name()),
-        priority: rule.priority(),
-        source: Arc::clone(source.name()),
-        output,
-        fields,
-        tags: Some(Arc::clone(rule.tags())),
-        hostname: Arc::clone(hostname),
-    }
-}
-
-fn field_value(value: OutputValue) -> FieldValue {
-    match value {
-        OutputValue::Null => FieldValue::Null,
-        OutputValue::String(text) => FieldValue::String(text),
-        OutputValue::U64(number) => FieldValue::U64(number),
-        OutputValue::I64(number) => FieldValue::I64(number),
-        OutputValue::F64(number) => FieldValue::F64(number),
-        OutputValue::Bool(truth) => FieldValue::Bool(truth),
-        OutputValue::List(items) => FieldValue::List(items.into_iter().map(field_value).collect()),
     }
 }

@@ -23,6 +23,10 @@ const LONGEST_WAIT: Duration = Duration::from_millis(5);
 /// After a batch of this many events the next one is taken without a wait: the engine is behind.
 const BEHIND: usize = 8192;
 
+/// How late an event may come, at most, once the rings have been emptied: what should have happened
+/// by now is not missed before.
+const LATENESS: u64 = 100_000_000;
+
 /// Records wait in the rings for about this long, for the sake of their order.
 const HELD_BACK: Duration = Duration::from_micros(50);
 
@@ -95,6 +99,9 @@ impl Live {
             let now = wall_clock();
             if keeping.is_due(now) {
                 exit |= keeping.run(now, &counters(probe), &engine.outputs);
+                if handled < BEHIND {
+                    engine.pass_time(now.saturating_sub(LATENESS));
+                }
             }
             if exit {
                 break End::Drops;

@@ -12,6 +12,7 @@
     )
 )]
 
+mod alerts;
 mod args;
 mod channels;
 mod drops;

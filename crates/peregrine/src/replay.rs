@@ -16,6 +16,11 @@ pub(crate) trait Listener {
     /// What is known of the machine.
     fn state(&mut self) -> &mut State;
 
+    /// Another machine begins, or another time: nothing that was known holds any more.
+    fn begin_again(&mut self, state: State) {
+        *self.state() = state;
+    }
+
     /// An event; without `with_rules`, for its effect on state only.
     fn event(&mut self, cpu: u16, record: &[u8], with_rules: bool);
 }
@@ -23,6 +28,10 @@ pub(crate) trait Listener {
 impl Listener for Engine {
     fn state(&mut self) -> &mut State {
         &mut self.state
+    }
+
+    fn begin_again(&mut self, state: State) {
+        Self::begin_again(self, state);
     }
 
     fn event(&mut self, cpu: u16, record: &[u8], with_rules: bool) {
@@ -53,29 +62,28 @@ pub(crate) fn replay(
         let Some(block) = reader.next_block().with_context(failed)? else {
             break;
         };
-        let state = listener.state();
         match block {
             // Another machine, or another time: what was known does not hold any more.
-            Block::Start { .. } => *state = State::new(limits.clone()),
+            Block::Start { .. } => listener.begin_again(State::new(limits.clone())),
             Block::Machine(_) => {}
             Block::Interfaces(interfaces) => {
                 for interface in &interfaces {
-                    snapshot::seed_interface(state, interface);
+                    snapshot::seed_interface(listener.state(), interface);
                 }
             }
             Block::Accounts(accounts) => {
                 for account in &accounts {
-                    snapshot::seed_account(state, account);
+                    snapshot::seed_account(listener.state(), account);
                 }
             }
             Block::Processes(processes) => {
                 for process in &processes {
-                    snapshot::seed_process(state, process);
+                    snapshot::seed_process(listener.state(), process);
                 }
             }
             Block::Descriptors { tid, descriptors } => {
                 for descriptor in &descriptors {
-                    snapshot::seed_descriptor(state, tid, descriptor);
+                    snapshot::seed_descriptor(listener.state(), tid, descriptor);
                 }
             }
             Block::Event(event) => {

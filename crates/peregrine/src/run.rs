@@ -70,6 +70,9 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         buffers,
     )
     .ok_or_else(|| anyhow!("the rules were not loaded for the source `{SOURCE}`"))?;
+    if let Some(settings) = &config.deduplicate {
+        engine.deduplicate(deduplicate(settings));
+    }
     let mut keeping = Housekeeping::new(
         args.stats_file
             .as_deref()
@@ -108,12 +111,14 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         ),
     };
 
+    engine.finish();
     let recorded = engine.end_recording().map(Recorder::finish).transpose();
     if let Some(path) = &args.pidfile {
         let _ = fs::remove_file(path);
     }
     let timeout = config.outputs.timeout.max(LEAST_TIME_TO_DRAIN);
     let rendered = summary::of_run(&engine);
+    summary::log_memory(&engine);
     let Engine {
         outputs, handled, ..
     } = engine;
@@ -136,6 +141,15 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         );
     }
     Ok(ended.code)
+}
+
+fn deduplicate(settings: &config::DeduplicateConfig) -> alert::Deduplicate {
+    alert::Deduplicate {
+        window: u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX),
+        by: settings.by.clone(),
+        rules: settings.rules.clone(),
+        max_groups: usize::try_from(settings.max_groups).unwrap_or(usize::MAX),
+    }
 }
 
 /// How watching ended.

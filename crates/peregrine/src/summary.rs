@@ -21,6 +21,14 @@ pub(crate) fn of_run(engine: &Engine) -> String {
         .filter(|rule| rule.match_count() > 0)
         .map(|rule| (rule.priority(), &**rule.name(), rule.match_count()))
         .collect();
+    if let Some(correlator) = engine.correlator() {
+        let fired = correlator
+            .counters()
+            .filter(|(_, counters)| counters.fired > 0);
+        matched.extend(
+            fired.map(|(item, counters)| (item.priority(), &**item.name(), counters.fired)),
+        );
+    }
     matched.sort();
     let mut out = format!("Events detected: {}\n", engine.handled.matches);
     out.push_str("Rule counts by severity:\n");
@@ -35,6 +43,43 @@ pub(crate) fn of_run(engine: &Engine) -> String {
         let _ = writeln!(out, "   {name}: {count}");
     }
     out
+}
+
+/// Logs what `correlate` items and the counting of equal alerts had to forget, and what they held
+/// back.
+pub(crate) fn log_memory(engine: &Engine) {
+    for (item, counters) in engine.correlator().iter().flat_map(|all| all.counters()) {
+        if counters.evicted > 0 {
+            tracing::warn!(
+                "{} groups of `{}` were forgotten before their window ended; raise its max_groups",
+                counters.evicted,
+                item.name()
+            );
+        }
+        tracing::debug!(
+            "correlate `{}`: {} groups under way, {} alerts, {} evicted, {} expired, {} events \
+             without a group",
+            item.name(),
+            counters.groups,
+            counters.fired,
+            counters.evicted,
+            counters.expired,
+            counters.ungrouped
+        );
+    }
+    if let Some(counters) = engine.deduplicator().map(|all| all.counters()) {
+        tracing::info!(
+            "{} equal alerts were counted in {} summaries",
+            counters.suppressed,
+            counters.summaries
+        );
+        if counters.evicted > 0 {
+            tracing::warn!(
+                "{} windows of equal alerts ended early; raise deduplicate.max_groups",
+                counters.evicted
+            );
+        }
+    }
 }
 
 /// Logs what was lost on the way, if anything was.

@@ -6,7 +6,9 @@ mod rule;
 use std::collections::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic, Location};
-use crate::item::{Change, EngineVersion, Item, ListItem, MacroItem, PluginRequirement, Word};
+use crate::item::{
+    Change, CorrelateItem, EngineVersion, Item, ListItem, MacroItem, PluginRequirement, Word,
+};
 use crate::source::Span;
 use crate::suggest;
 use crate::text::Text;
@@ -111,6 +113,7 @@ pub(crate) struct Definitions {
     pub(crate) lists: Named<ListDef>,
     pub(crate) macros: Named<MacroDef>,
     pub(crate) rules: Named<RuleDef>,
+    pub(crate) correlations: Named<CorrelateItem>,
     /// The newest engine that a file requires.
     pub(crate) engine: Option<Version>,
     /// The plugins that files require.
@@ -142,6 +145,11 @@ impl Definitions {
             Item::List(item) => self.list(item),
             Item::Macro(item) => self.macro_(item),
             Item::Rule(item) => self.rule(*item, requirements.sources),
+            Item::Correlate(item) => {
+                // A later item of the same name takes the place of an earlier one.
+                let name = item.name.as_str().to_owned();
+                self.correlations.insert(&name, *item);
+            }
         }
     }
 

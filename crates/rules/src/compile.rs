@@ -1,6 +1,7 @@
 //! Definitions → conditions that can be evaluated: lists are put in, macros expanded, names
 //! resolved, types checked.
 
+mod correlate;
 mod exceptions;
 mod lists;
 mod macros;
@@ -22,6 +23,7 @@ use crate::text::Text;
 use lists::Lists;
 use macros::Macros;
 
+pub(crate) use correlate::CompiledCorrelation;
 pub(crate) use output::CompiledOutput;
 
 /// A rule that compiled.
@@ -58,6 +60,7 @@ pub(crate) struct Details {
 /// Everything that compiled, and what did not.
 pub(crate) struct Compilation {
     pub(crate) rules: Vec<CompiledRule>,
+    pub(crate) correlations: Vec<CompiledCorrelation>,
     pub(crate) macros: Vec<Details>,
     pub(crate) macros_used: Vec<bool>,
     pub(crate) lists_used: Vec<bool>,
@@ -120,6 +123,10 @@ pub(crate) fn compile(
         let fields: &mut Fields = &mut sources[source].fields;
         rules.extend(compiler.rule(index, rule, source, fields));
     }
+    let mut correlations = Vec::new();
+    for item in definitions.correlations.iter() {
+        correlations.extend(compiler.correlation(item, sources));
+    }
     let pools = std::mem::take(&mut compiler.pools);
     let settings_problems = std::mem::take(&mut compiler.settings_problems);
     let lists_used: Vec<bool> = (0..definitions.lists.len())
@@ -135,6 +142,7 @@ pub(crate) fn compile(
     let macros = macros.details(definitions);
     Compilation {
         rules,
+        correlations,
         macros,
         macros_used,
         lists_used,

@@ -225,6 +225,8 @@ pub enum Place {
     Overrides,
     ExtensionItem,
     Example,
+    Correlate,
+    CorrelateStep,
 }
 
 impl Place {
@@ -255,6 +257,8 @@ impl Place {
             Self::Overrides => "overrides",
             Self::ExtensionItem => "extension item",
             Self::Example => "example",
+            Self::Correlate => "correlate",
+            Self::CorrelateStep => "correlate step",
         }
     }
 }

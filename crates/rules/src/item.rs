@@ -1,5 +1,6 @@
 //! The items of a rules file as they are written, before they change one another.
 
+use crate::correlate::Pattern;
 use crate::diagnostic::Location;
 use crate::source::Span;
 use crate::text::Text;
@@ -33,6 +34,7 @@ pub(crate) enum Item {
     List(ListItem),
     Macro(MacroItem),
     Rule(Box<RuleItem>),
+    Correlate(Box<CorrelateItem>),
 }
 
 /// `required_engine_version`.
@@ -118,6 +120,34 @@ pub(crate) struct RuleItem {
     pub(crate) capture_duration: Option<u64>,
     pub(crate) warn_evttypes: Option<bool>,
     pub(crate) skip_if_unknown_filter: Option<bool>,
+    pub(crate) chain: Vec<Location>,
+}
+
+/// `correlate`.
+#[derive(Debug)]
+pub(crate) struct CorrelateItem {
+    pub(crate) name: Word,
+    pub(crate) source: Option<Word>,
+    pub(crate) output: Word,
+    pub(crate) desc: Word,
+    pub(crate) tags: Vec<Word>,
+    pub(crate) priority: alert::Priority,
+    pub(crate) enabled: bool,
+    pub(crate) max_groups: usize,
+    pub(crate) pattern: Pattern,
+    /// Nanoseconds.
+    pub(crate) within: u64,
+    pub(crate) window: Word,
+    pub(crate) steps: Vec<StepItem>,
+    pub(crate) chain: Vec<Location>,
+}
+
+/// A step of a `correlate` item.
+#[derive(Debug)]
+pub(crate) struct StepItem {
+    pub(crate) condition: Word,
+    pub(crate) by: Vec<Word>,
+    pub(crate) span: Span,
     pub(crate) chain: Vec<Location>,
 }
 

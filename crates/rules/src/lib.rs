@@ -24,6 +24,7 @@
 
 mod collect;
 mod compile;
+mod correlate;
 pub mod describe;
 mod diagnostic;
 pub mod examples;
@@ -42,6 +43,9 @@ mod text;
 mod version;
 mod yaml;
 
+pub use correlate::{
+    Correlation, CorrelationCounters, Correlator, Facts, OutputPart, Pattern, StepId,
+};
 pub use diagnostic::{Code, Diagnostic, Label, Location, Place};
 pub use infer::EventTypes;
 pub use load::{AppendOutput, EventSource, ExtraField, Loaded, Settings, load};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use condition::{Context, Evaluator};
 use event::{EventInfo, EventType, Origin};
 
+use crate::correlate::StepId;
 use crate::ruleset::{Matching, Rule, Ruleset};
 
 /// Whether rules see an event. They do not see what a system call was entered with: that is only
@@ -23,6 +24,8 @@ pub struct Matcher {
     ruleset: Arc<Ruleset>,
     source: usize,
     evaluator: Evaluator,
+    /// Whether the evaluator knows of the event that `matches` was called for last.
+    has_begun: bool,
 }
 
 impl Matcher {
@@ -34,6 +37,7 @@ impl Matcher {
             ruleset,
             source,
             evaluator,
+            has_begun: false,
         })
     }
 
@@ -55,7 +59,9 @@ impl Matcher {
             ruleset,
             source,
             evaluator,
+            has_begun,
         } = self;
+        *has_begun = false;
         let Some(rules) = ruleset.sources().get(*source) else {
             return 0;
         };
@@ -64,6 +70,7 @@ impl Matcher {
             return 0;
         }
         evaluator.begin_event();
+        *has_begun = true;
         let mut found = 0;
         for candidate in typed.iter().chain(any_type) {
             if !evaluator.matches(candidate.condition, context) {
@@ -80,5 +87,30 @@ impl Matcher {
             }
         }
         found
+    }
+    /// Finds the steps of `correlate` items that an event matches, whatever rules it matched, and
+    /// calls `on_step` with each, those of one item from the last to the first. To be called after
+    /// [`matches`](Self::matches) for the same event, whose findings are used again.
+    pub fn steps<C: Context + ?Sized>(
+        &mut self,
+        context: &mut C,
+        event_type: EventType,
+        on_step: &mut dyn FnMut(StepId, &mut C, &mut Evaluator),
+    ) {
+        let Some(rules) = self.ruleset.sources().get(self.source) else {
+            return;
+        };
+        let steps = rules.steps(event_type);
+        if steps.is_empty() {
+            return;
+        }
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.evaluator.begin_event();
+        }
+        for step in steps {
+            if self.evaluator.matches(step.condition, context) {
+                on_step(step.id, context, &mut self.evaluator);
+            }
+        }
     }
 }

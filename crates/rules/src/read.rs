@@ -1,6 +1,7 @@
 //! From YAML to items: every item and key that a rules file may have, and what to say of the
 //! others.
 
+mod correlate;
 mod exception;
 mod item;
 mod overrides;

@@ -11,6 +11,7 @@ use field::{Fields, Template};
 
 use crate::collect::Definitions;
 use crate::compile::{Compilation, CompiledRule, Details};
+use crate::correlate::{Correlation, StepCandidate, build_correlation, index_steps};
 use crate::infer::EventTypes;
 use crate::load::{EventSource, Settings};
 
@@ -190,6 +191,10 @@ pub struct SourceRules {
     by_type: Vec<Box<[Candidate]>>,
     /// The rules that could match an event of any type.
     any_type: Box<[Candidate]>,
+    /// For each type of event, the steps of `correlate` items that can match it; those of one item
+    /// from the last to the first, so that no event serves for two steps in a row. Empty without
+    /// such items.
+    steps: Vec<Box<[StepCandidate]>>,
 }
 
 impl SourceRules {
@@ -217,12 +222,19 @@ impl SourceRules {
             .map_or(&[][..], |rules| rules);
         (typed, &self.any_type)
     }
+
+    /// The steps of `correlate` items to be evaluated for a type of event.
+    pub(crate) fn steps(&self, event_type: EventType) -> &[StepCandidate] {
+        let steps = self.steps.get(usize::from(event_type.0));
+        steps.map_or(&[][..], |steps| steps)
+    }
 }
 
 /// All rules of all sources. Does not change but for its counters.
 #[derive(Debug)]
 pub struct Ruleset {
     rules: Vec<Rule>,
+    correlations: Vec<Correlation>,
     sources: Vec<SourceRules>,
     matching: Matching,
 }
@@ -248,17 +260,32 @@ impl Ruleset {
             let id = RuleId(rules.len() as u32);
             rules.push(rule(id, found, definition, Arc::clone(name), settings));
         }
+        let found = compiled.correlations.into_iter();
+        let correlations: Vec<Correlation> = found
+            .filter_map(|found| {
+                let source = Arc::clone(source_names.get(found.source)?);
+                Some(build_correlation(found, &source, settings))
+            })
+            .collect();
         let sources = sources
             .into_iter()
             .zip(compiled.pools)
             .enumerate()
             .map(|(index, (source, pool))| {
                 let name = source.name.as_str().into();
-                index_source(index, name, source.fields, Arc::new(pool.finish()), &rules)
+                index_source(
+                    index,
+                    name,
+                    source.fields,
+                    Arc::new(pool.finish()),
+                    &rules,
+                    &correlations,
+                )
             })
             .collect();
         Self {
             rules,
+            correlations,
             sources,
             matching: settings.matching,
         }
@@ -267,6 +294,11 @@ impl Ruleset {
     /// All rules in the order of definition, also those that are switched off.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The `correlate` items in the order of definition, also those that are switched off.
+    pub fn correlations(&self) -> &[Correlation] {
+        &self.correlations
     }
 
     /// A rule by its number.
@@ -294,11 +326,14 @@ impl Ruleset {
         self.matching
     }
 
-    /// What the rules of a source that are switched on can match. Where a rule names no type, that
+    /// What the rules and `correlate` items of a source that are switched on can match. Where a rule names no type, that
     /// is everything.
     pub fn event_types(&self, source: &str) -> EventTypes {
         let mut out = EventTypes::none();
-        for rule in self.enabled().filter(|rule| &*rule.source == source) {
+        let steps = self.correlations.iter().flat_map(|item| &item.steps);
+        let steps = steps.map(|step| &step.rule).filter(|rule| rule.enabled);
+        let all = self.enabled().chain(steps);
+        for rule in all.filter(|rule| &*rule.source == source) {
             out.events = out.events.union(&rule.events.events);
             out.syscalls = out.syscalls.union(&rule.events.syscalls);
         }
@@ -329,11 +364,16 @@ impl Ruleset {
                     .flat_map(|extra| extra.template.fields()),
             );
         }
+        let items = self.correlations.iter().filter(|item| {
+            let first = item.steps.first();
+            first.is_some_and(|step| step.rule.enabled && step.rule.source_index == source)
+        });
+        out.extend(items.flat_map(Correlation::fields));
         out
     }
 }
 
-fn rule(
+pub(crate) fn rule(
     id: RuleId,
     found: CompiledRule,
     definition: &crate::collect::RuleDef,
@@ -380,6 +420,7 @@ fn index_source(
     fields: Fields,
     pool: Arc<Pool>,
     rules: &[Rule],
+    correlations: &[Correlation],
 ) -> SourceRules {
     let mut by_type: Vec<Vec<Candidate>> = vec![Vec::new(); event::events().len()];
     let mut any_type = Vec::new();
@@ -414,11 +455,13 @@ fn index_source(
         }
     }
     let by_type = by_type.into_iter().map(Vec::into_boxed_slice).collect();
+    let steps = index_steps(&name, correlations);
     SourceRules {
         name,
         fields,
         pool,
         by_type,
         any_type: any_type.into_boxed_slice(),
+        steps,
     }
 }

@@ -107,6 +107,19 @@ const PIECES: &[&str] = &[
     "? ",
     "-\n",
     "required_engine_version",
+    "correlate",
+    "count",
+    "sequence",
+    "absence",
+    "steps",
+    "first",
+    "then_not",
+    "by",
+    "within",
+    "at_least",
+    "max_groups",
+    "10s",
+    "%correlate.count",
 ];
 
 fn text() -> impl Strategy<Value = String> {
@@ -158,6 +171,38 @@ fn item() -> impl Strategy<Value = String> {
     )
 }
 
+/// A `correlate` item, whose parts are anything in turn.
+fn correlate() -> impl Strategy<Value = String> {
+    let condition = "evt.type = open and fd.num > 1";
+    let parts = (text(), 0..8usize, 0..3usize);
+    parts.prop_map(move |(text, place, pattern)| {
+        let text = format!("'{}'", text.replace(['\n', '\r'], " ").replace('\'', "''"));
+        let part = |at: usize, sound: &str| match place == at {
+            true => text.clone(),
+            false => sound.to_owned(),
+        };
+        let step = |at| {
+            let (condition, by) = (part(at, condition), part(at + 1, "proc.pid"));
+            format!("{{condition: {condition}, by: [{by}]}}")
+        };
+        let (within, number) = (part(4, "10s"), part(5, "3"));
+        let pattern = match pattern {
+            0 => {
+                let (condition, by) = (part(0, condition), part(1, "proc.pid"));
+                format!(
+                    "count: {{condition: {condition}, by: [{by}], at_least: {number}, within: {within}}}"
+                )
+            }
+            1 => format!("sequence: {{within: {within}, steps: [{}, {}]}}", step(0), step(2)),
+            _ => format!("absence: {{first: {}, then_not: {}, within: {within}}}", step(0), step(2)),
+        };
+        let (output, groups) = (part(6, "o %correlate.by"), part(7, "10"));
+        format!(
+            "- correlate: c\n  desc: d\n  priority: INFO\n  output: {output}\n  max_groups: {groups}\n  {pattern}\n"
+        )
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -169,6 +214,11 @@ proptest! {
     #[test]
     fn any_items_load_or_say_why(items in prop::collection::vec(item(), 1..6)) {
         try_all(&[items.concat(), items.into_iter().rev().collect()]);
+    }
+
+    #[test]
+    fn any_correlate_items_load_or_say_why(items in prop::collection::vec(correlate(), 1..4)) {
+        try_all(&items);
     }
 
     #[test]

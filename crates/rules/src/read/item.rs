@@ -21,7 +21,11 @@ const ITEMS: &[&str] = &[
     "list",
     "macro",
     "rule",
+    CORRELATE,
 ];
+
+/// The kind of item that Falco does not have.
+const CORRELATE: &str = "correlate";
 
 impl Reader {
     pub(super) fn item(&mut self, node: &Rc<Node>) -> Option<Item> {
@@ -43,11 +47,15 @@ impl Reader {
             ITEMS.iter().copied().find(|item| *item == key)
         };
         // An item is of the kind that its first known key names, wherever that key stands. (A rule
-        // may not have a key `list`, so there is no second guess.)
-        let Some((entry, kind)) = entries
-            .iter()
-            .find_map(|entry| kind_of(entry).map(|kind| (entry, kind)))
-        else {
+        // may not have a key `list`, so there is no second guess.) Only `correlate` gives way to the
+        // others: where Falco sees a rule, there is one.
+        let kinds = || {
+            entries
+                .iter()
+                .filter_map(|entry| Some((entry, kind_of(entry)?)))
+        };
+        let falco = kinds().find(|(_, kind)| *kind != CORRELATE);
+        let Some((entry, kind)) = falco.or_else(|| kinds().next()) else {
             self.unknown_item(node, entries);
             return None;
         };
@@ -60,6 +68,9 @@ impl Reader {
             "macro" => self
                 .named(Place::Macro, "macro", entries, Self::macro_)
                 .map(Item::Macro),
+            CORRELATE => self
+                .named(Place::Correlate, CORRELATE, entries, Self::correlate)
+                .map(|item| Item::Correlate(Box::new(item))),
             _ => {
                 let rule = self.named(Place::Rule, "rule", entries, Self::rule);
                 rule.map(|rule| Item::Rule(Box::new(rule)))

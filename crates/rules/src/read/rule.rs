@@ -177,7 +177,7 @@ impl Reader {
         self.text(keys, key).map(Some).ok_or(())
     }
 
-    fn priority(&mut self, word: &Word) -> Option<Spanned<Priority>> {
+    pub(super) fn priority(&mut self, word: &Word) -> Option<Spanned<Priority>> {
         if let Ok(value) = word.as_str().parse() {
             return Some(Spanned {
                 value,

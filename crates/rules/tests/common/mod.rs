@@ -14,7 +14,10 @@ use std::sync::Arc;
 use condition::Evaluator;
 use event::{Encoder, EventType, EventView};
 use field::{EventContext, Occurrence, Scratch, Surroundings};
-use rules::{EventSource, Loaded, Matcher, Matching, Ruleset, Settings, Source, load, report};
+use rules::{
+    Correlator, EventSource, Loaded, Matcher, Matching, OutputPart, Ruleset, Settings, Source,
+    load, report,
+};
 use state::{
     Descriptor, DescriptorKind, L4Proto, Limits, SocketRole, SocketTuple, State, Thread, User,
 };
@@ -51,6 +54,11 @@ pub struct World {
     scratch: Scratch,
     encoder: Encoder,
     number: u64,
+    pub correlator: Option<Correlator<String>>,
+    /// What `correlate` items said.
+    pub correlated: Vec<String>,
+    /// The time of the next event, where that matters.
+    pub clock: Option<u64>,
 }
 
 /// What matched an event: the name of the rule and its output.
@@ -59,7 +67,9 @@ pub type Alerts = Vec<(String, String)>;
 impl World {
     pub fn new(ruleset: Ruleset) -> Self {
         let check = Evaluator::new(Arc::clone(ruleset.sources()[0].pool()));
-        let matcher = Matcher::new(Arc::new(ruleset), "syscall").expect("the source is there");
+        let ruleset = Arc::new(ruleset);
+        let correlator = Correlator::new(Arc::clone(&ruleset));
+        let matcher = Matcher::new(ruleset, "syscall").expect("the source is there");
         let mut world = Self {
             state: State::new(Limits::default()),
             matcher,
@@ -68,6 +78,9 @@ impl World {
             scratch: Scratch::new(),
             encoder: Encoder::new(),
             number: 0,
+            correlator,
+            correlated: Vec::new(),
+            clock: None,
         };
         world.process(1, 0, "systemd", &[]);
         for (uid, name) in [(0, "root"), (1, "daemon"), (1000, "anna")] {
@@ -153,7 +166,7 @@ impl World {
         tid: i64,
         fill: impl FnOnce(&mut Encoder),
     ) -> Alerts {
-        let ts = NOW + (self.number + 1) * 1000;
+        let ts = self.clock.unwrap_or(NOW + (self.number + 1) * 1000);
         let mut encoder = std::mem::take(&mut self.encoder);
         encoder.begin(event_type, ts, tid);
         fill(&mut encoder);
@@ -167,6 +180,7 @@ impl World {
         self.number += 1;
         let event = EventView::parse(record).unwrap();
         let (ts, event_type) = (event.ts(), event.event_type());
+        self.advance(ts);
         let subject = self.state.apply(&event);
         let now = Occurrence {
             event: &event,
@@ -195,8 +209,38 @@ impl World {
                 rule.output().render(context, evaluator, &mut text);
                 alerts.push((rule.name().to_string(), text));
             });
+        if let Some(correlator) = &mut self.correlator {
+            let correlated = &mut self.correlated;
+            self.matcher
+                .steps(&mut context, event_type, &mut |id, context, evaluator| {
+                    let item = &ruleset.correlations()[id.correlation as usize];
+                    let said = correlator.observe(id, ts, context, &mut |facts, context| {
+                        let mut text = format!("{}: ", item.name());
+                        for part in item.output() {
+                            match part {
+                                OutputPart::Template(template) => {
+                                    template.render(context, evaluator, &mut text);
+                                }
+                                OutputPart::Count => text.push_str(&facts.count.to_string()),
+                                OutputPart::Window => text.push_str(item.window()),
+                                OutputPart::By => text.push_str(&facts.by()),
+                            }
+                        }
+                        text
+                    });
+                    correlated.extend(said);
+                });
+        }
         self.compare(&alerts, &expected);
         alerts
+    }
+
+    /// Lets time pass for `correlate` items.
+    pub fn advance(&mut self, now: u64) {
+        if let Some(correlator) = &mut self.correlator {
+            let correlated = &mut self.correlated;
+            correlator.advance(now, &mut |_, said| correlated.push(said));
+        }
     }
 
     /// The index and what it makes of conditions must not change what matches.
@@ -246,6 +290,13 @@ impl World {
                 .u64(0);
         })
     }
+
+    /// A process has become another program.
+    pub fn exec(&mut self, exec: &Exec<'_>) -> Vec<String> {
+        self.names(EventType::SYSCALL_EXECVE_19_X, exec.pid, |event| {
+            exec.encode(event);
+        })
+    }
 }
 
 /// Flags of [`World::open`].
@@ -253,3 +304,84 @@ pub const READ: u32 = 1;
 pub const WRITE: u32 = 2;
 pub const CREATE: u32 = 4;
 pub const TRUNCATE: u32 = 0x100;
+
+/// Flags of [`Exec`].
+pub const UPPER_LAYER: u32 = 2;
+pub const FROM_MEMFD: u32 = 4;
+
+/// A successful `execve`.
+pub struct Exec<'a> {
+    pub pid: i64,
+    pub parent: i64,
+    pub path: &'a str,
+    pub exe: &'a str,
+    pub args: &'a [&'a str],
+    pub uid: u32,
+    pub tty: u32,
+    pub cwd: &'a str,
+    pub flags: u32,
+    pub in_container: bool,
+    pub env: &'a [&'a str],
+}
+
+impl<'a> Exec<'a> {
+    /// Process 100, a child of process `parent`, runs a program of `/usr/bin`.
+    pub fn new(path: &'a str, args: &'a [&'a str]) -> Self {
+        Self {
+            pid: 100,
+            parent: 1,
+            path,
+            exe: path,
+            args,
+            uid: 0,
+            tty: 0,
+            cwd: "/tmp",
+            flags: 0,
+            in_container: false,
+            env: &[],
+        }
+    }
+
+    fn encode(&self, event: &mut Encoder) {
+        let joined = |texts: &[&str]| -> Vec<u8> {
+            texts
+                .iter()
+                .flat_map(|text| [text.as_bytes(), &[0]].concat())
+                .collect()
+        };
+        let comm: String = self
+            .path
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(15)
+            .collect();
+        let id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        let cgroups = match self.in_container {
+            true => format!("memory=/docker/{id}\0"),
+            false => "memory=/user.slice\0".to_owned(),
+        };
+        event.i64(0).str(self.exe).bytes(&joined(self.args));
+        event
+            .i64(self.pid)
+            .i64(self.pid)
+            .i64(self.parent)
+            .str(self.cwd);
+        event.u64(1024).u64(0).u64(0).u32(0).u32(0).u32(0).str(comm);
+        event.bytes(cgroups.as_bytes()).bytes(&joined(self.env));
+        event
+            .u32(self.tty)
+            .i64(self.pid)
+            .u32(u32::MAX)
+            .u32(self.flags);
+        event.u64(0).u64(1 << 21).u64(1 << 21);
+        event.u64(1).u64(0).u64(0).u32(self.uid).str(self.path);
+        event.i64(self.pid).u32(self.uid).str(self.path);
+    }
+}
+
+/// Everything that was said of files.
+pub fn report_of(loaded: &Loaded) -> String {
+    report::human(loaded, false)
+}
