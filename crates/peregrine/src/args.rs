@@ -50,6 +50,10 @@ pub(crate) struct Args {
     #[arg(short = 'N')]
     pub(crate) names_only: bool,
 
+    /// Print the JSON schema of rules files and exit.
+    #[arg(long = "rule-schema")]
+    pub(crate) rule_schema: bool,
+
     /// List the events that can be seen and exit.
     #[arg(long = "list-events")]
     pub(crate) list_events: bool,
@@ -208,8 +212,6 @@ pub(crate) struct TestRules {
 pub(crate) struct NotYet {
     #[arg(long = "config-schema", hide = true)]
     config_schema: bool,
-    #[arg(long = "rule-schema", hide = true)]
-    rule_schema: bool,
     #[arg(long = "list-plugins", hide = true)]
     list_plugins: bool,
     #[arg(long = "plugin-info", value_name = "NAME", hide = true)]
@@ -246,16 +248,11 @@ pub(crate) struct NotYet {
 impl NotYet {
     /// The first of these options that was given, and what to do instead.
     pub(crate) fn given(&self) -> Option<String> {
-        let table: [(bool, &str, &str); 15] = [
+        let table: [(bool, &str, &str); 14] = [
             (
                 self.config_schema,
                 "--config-schema",
                 "no schema is published yet",
-            ),
-            (
-                self.rule_schema,
-                "--rule-schema",
-                "no schema is published yet; check a file with -V",
             ),
             (
                 self.list_plugins,

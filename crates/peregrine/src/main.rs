@@ -90,6 +90,10 @@ fn start(args: &Args) -> Result<ExitCode> {
         None if args.markdown => Format::Markdown,
         format => format.unwrap_or(Format::Text),
     };
+    if args.rule_schema {
+        out.write_all(rules::SCHEMA.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.ignored {
         info::ignored(&mut out)?;
         return Ok(ExitCode::SUCCESS);

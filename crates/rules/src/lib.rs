@@ -55,3 +55,7 @@ pub use selection::{Pick, Selection};
 pub use source::{FileId, Position, Source, Sources, Span};
 pub use text::Text;
 pub use version::{PluginVersion, Version};
+
+/// The JSON schema (draft 6) of a rules file, for editors: which items and keys there are and what
+/// they look like. What a condition may say is beyond it.
+pub const SCHEMA: &str = include_str!("rules.schema.json");

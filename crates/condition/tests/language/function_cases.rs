@@ -59,3 +59,17 @@ fn utf8() {
         assert_eq!(text, case["out"].as_str().unwrap());
     }
 }
+
+/// No function of this crate splits texts; the rest of the project uses the one of the standard
+/// library, which this holds to the cases.
+#[test]
+fn split() {
+    let Some(document) = support::language("functions.json") else {
+        return;
+    };
+    for case in document["split"].as_array().unwrap() {
+        let text = |key: &str| case[key].as_str().unwrap();
+        let parts: Vec<&str> = text("in").split(text("sep")).collect();
+        assert_eq!(serde_json::json!(parts), case["out"], "{case}");
+    }
+}

@@ -202,3 +202,21 @@ impl Reader {
 fn when<T>(counts: bool, read: impl FnOnce() -> Result<Option<T>, ()>) -> Option<T> {
     if counts { read().ok().flatten() } else { None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::KEYS;
+
+    #[test]
+    fn the_schema_has_the_keys_that_are_read() {
+        let schema: serde_json::Value = serde_json::from_str(crate::SCHEMA).unwrap();
+        let properties = schema["definitions"]["rule"]["properties"]
+            .as_object()
+            .unwrap();
+        let mut published: Vec<&str> = properties.keys().map(String::as_str).collect();
+        let mut read = KEYS.to_vec();
+        published.sort_unstable();
+        read.sort_unstable();
+        assert_eq!(published, read);
+    }
+}
