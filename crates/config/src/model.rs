@@ -88,6 +88,8 @@ pub struct EngineConfig {
     pub buf_size_preset: u8,
     /// Leave failed system calls out.
     pub drop_failed_exit: bool,
+    /// Report what calls were given when they began, not what lies there when they return.
+    pub toctou_protection: bool,
     /// Do not seed state with BPF iterators.
     pub disable_iterators: bool,
     /// The capture to replay.

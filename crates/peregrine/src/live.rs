@@ -47,6 +47,12 @@ impl Live {
     /// When the machine or the rights of this process do not allow it.
     pub(crate) fn load(options: &Options) -> Result<Self> {
         let mut probe = Probe::load(options)?;
+        if let Some(refusal) = probe.reduced() {
+            tracing::warn!(
+                "This kernel does not take all of the probe; arguments are read when calls return"
+            );
+            tracing::debug!("{refusal}");
+        }
         let reader = probe.reader().context("failed to map the rings")?;
         Ok(Self { probe, reader })
     }
@@ -136,7 +142,7 @@ impl Live {
             if instant >= next_cpus {
                 next_cpus = instant + CPU_INTERVAL;
                 let added = probe
-                    .add_new_cpus(reader)
+                    .keep_up(reader)
                     .context("failed to follow a new CPU")?;
                 if added > 0 {
                     tracing::info!("{added} CPUs came online and are watched");

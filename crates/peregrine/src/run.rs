@@ -244,6 +244,7 @@ fn probe_options(config: &Config) -> probe::Options {
         buffer_bytes: probe::Options::preset_bytes(preset).unwrap_or(default.buffer_bytes),
         snaplen: u16::try_from(config.snaplen).unwrap_or(u16::MAX),
         drop_failed: config.engine.drop_failed_exit,
+        toctou_protection: config.engine.toctou_protection,
         log: Some(|level, line| match level {
             probe::LogLevel::Warn => tracing::warn!("libbpf: {line}"),
             probe::LogLevel::Info | probe::LogLevel::Debug => tracing::debug!("libbpf: {line}"),

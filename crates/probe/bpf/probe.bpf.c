@@ -19,8 +19,10 @@
 #include "cgroup.h"
 #include "sock.h"
 #include "process.h"
+#include "entry.h"
 
 #include "dispatch.h"
+#include "calls/enter.h"
 #include "calls/open.h"
 #include "calls/paths.h"
 #include "calls/descriptors.h"

@@ -24,6 +24,11 @@ pub(crate) struct Layout {
     pub(crate) snaplen: AtomicU32,
     pub(crate) drop_failed: AtomicU32,
     pub(crate) page_kb_shift: AtomicU32,
+    pub(crate) noted: [AtomicU64; NATIVE_MAX / 64],
+    pub(crate) noted_ia32: [AtomicU64; NATIVE_MAX / 64],
+    pub(crate) entries: AtomicU32,
+    pub(crate) enter_all: AtomicU32,
+    pub(crate) saw_foreign: AtomicU32,
 }
 
 /// The settings, shared with the kernel.

@@ -16,7 +16,9 @@ use crate::check;
 use crate::control::{Control, NATIVE_MAX};
 use crate::counters::{COUNTER_WORDS, Counters, CpuCounters};
 use crate::cpus;
+use crate::entries::Entries;
 use crate::error::Error;
+use crate::features::Features;
 use crate::log;
 use crate::options::Options;
 use crate::reader::Reader;
@@ -44,6 +46,7 @@ const DISPATCHER: &str = "sys_exit";
 pub struct Probe {
     /// Attached programs by name. Declared before the object, so that they are dropped first.
     links: BTreeMap<&'static str, Link>,
+    entries: Entries,
     object: Object,
     control: Arc<Control>,
     ring_bytes: usize,
@@ -52,6 +55,10 @@ pub struct Probe {
     reader_taken: bool,
     attached: bool,
     selection: Selection,
+    /// What is traced, as it was asked for.
+    codes: Vec<SyscallCode>,
+    features: Features,
+    reduced: Option<String>,
     dedicated: HashSet<SyscallCode>,
 }
 
@@ -84,7 +91,19 @@ impl Probe {
             .into_iter()
             .max()
             .map_or(1, |last| u32::from(last) + 1);
-        let (loaded, log) = log::collect(|| load_object(slots));
+        let wanted = Features::wanted(options);
+        let (mut loaded, mut log) = log::collect(|| load_object(slots, wanted));
+        let mut features = wanted;
+        let mut reduced = None;
+        if loaded.is_err() && wanted != Features::LEAST {
+            // An older kernel, perhaps: rather with less than not at all.
+            let (second, _) = log::collect(|| load_object(slots, Features::LEAST));
+            if second.is_ok() {
+                features = Features::LEAST;
+                reduced = Some(log.take().unwrap_or_default());
+                loaded = second;
+            }
+        }
         let object = loaded.map_err(|err| {
             let mut reason = format!("{err:#}");
             let denied = err.kind() == libbpf_rs::ErrorKind::PermissionDenied;
@@ -112,6 +131,7 @@ impl Probe {
 
         let mut probe = Self {
             links: BTreeMap::new(),
+            entries: Entries::new(options.toctou_protection_ia32),
             object,
             control,
             ring_bytes: bytes,
@@ -119,6 +139,9 @@ impl Probe {
             reader_taken: false,
             attached: false,
             selection: Selection::default(),
+            codes: Vec::new(),
+            features,
+            reduced,
             dedicated: HashSet::new(),
         };
         if options.exclude_own {
@@ -141,7 +164,8 @@ impl Probe {
         &mut self,
         codes: impl IntoIterator<Item = SyscallCode>,
     ) -> Result<(), Error> {
-        self.selection = Selection::new(codes);
+        self.codes = codes.into_iter().collect();
+        self.selection = Selection::new(self.codes.iter().copied());
         if self.attached {
             self.attach_tracepoints()?;
         }
@@ -167,9 +191,10 @@ impl Probe {
     ///
     /// When the kernel refuses; what was attached before stays.
     pub fn attach(&mut self) -> Result<(), Error> {
-        self.attach_program(DISPATCHER)?;
         self.attached = true;
-        self.attach_tracepoints()
+        // Entries first, so that the first calls that are told of have notes.
+        self.attach_tracepoints()?;
+        self.attach_program(DISPATCHER)
     }
 
     /// Detaches all programs: nothing is traced any more, and the rest of the machine no longer
@@ -178,6 +203,7 @@ impl Probe {
     pub fn detach(&mut self) {
         self.attached = false;
         self.links.clear();
+        self.entries.clear(self.control.layout());
     }
 
     /// The consumer of the rings.
@@ -199,14 +225,21 @@ impl Probe {
         Ok(Reader::new(Arc::clone(&self.control), rings))
     }
 
+    /// Follows the machine; to be called every second or so.
+    ///
     /// Makes rings for CPUs that came online since, and says how many there were. Until then their
-    /// events are lost and counted ([`CpuCounters::no_ring`]); calling this every few seconds, or
-    /// whenever that counter moves, is enough.
+    /// events are lost and counted ([`CpuCounters::no_ring`]). When the first 32-bit program was
+    /// seen, what its calls are given is noted down from now on
+    /// ([`Options::toctou_protection_ia32`]).
     ///
     /// # Errors
     ///
-    /// When a ring cannot be made.
-    pub fn add_new_cpus(&mut self, reader: &mut Reader) -> Result<usize, Error> {
+    /// When a ring cannot be made, or a hook cannot be attached.
+    pub fn keep_up(&mut self, reader: &mut Reader) -> Result<usize, Error> {
+        let foreign = self.control.layout().saw_foreign.load(Ordering::Relaxed) != 0;
+        if foreign && self.entries.want_ia32() && self.attached {
+            self.attach_entries()?;
+        }
         let known: HashSet<u16> = reader.cpus().collect();
         let mut new = cpus::online()?;
         new.retain(|cpu| !known.contains(cpu));
@@ -250,6 +283,12 @@ impl Probe {
     /// generic event, which says only that it was made.
     pub fn has_filler(&self, code: SyscallCode) -> bool {
         self.dedicated.contains(&code)
+    }
+
+    /// What the kernel said when it refused the whole of the probe, if it did: the probe then runs
+    /// without what only newer kernels offer, such as [`Options::toctou_protection`].
+    pub fn reduced(&self) -> Option<&str> {
+        self.reduced.as_deref()
     }
 
     /// Finds out which process this is for the kernel, whatever pid namespace it lives in.
@@ -340,6 +379,7 @@ impl Probe {
     }
 
     fn attach_tracepoints(&mut self) -> Result<(), Error> {
+        self.attach_entries()?;
         for name in self.selection.programs() {
             self.attach_program(name)?;
         }
@@ -348,6 +388,14 @@ impl Probe {
         self.links
             .retain(|name, _| *name == DISPATCHER || wanted.contains(name));
         Ok(())
+    }
+
+    fn attach_entries(&mut self) -> Result<(), Error> {
+        if self.features.notes == 0 {
+            return Ok(());
+        }
+        let layout = self.control.layout();
+        self.entries.update(&self.object, layout, &self.codes)
     }
 
     fn attach_program(&mut self, name: &'static str) -> Result<(), Error> {
@@ -372,13 +420,15 @@ impl std::fmt::Debug for Probe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Probe")
             .field("attached", &self.links.keys())
+            .field("entries", &self.entries.programs().collect::<Vec<_>>())
             .field("ring_bytes", &self.ring_bytes)
             .finish_non_exhaustive()
     }
 }
 
-fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
+fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
     let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
+    features.apply(&mut object)?;
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
             map.set_max_entries(slots)?;
@@ -386,14 +436,15 @@ fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
     }
     let kernel = Btf::from_vmlinux()?;
     for mut program in object.progs_mut() {
-        let needed = is_needed(&program.name().to_string_lossy());
+        let name = program.name().to_string_lossy().into_owned();
+        let needed = is_needed(&name);
         let section = program.section().to_string_lossy().into_owned();
         // A kernel may be built without one of the tracepoints.
         let there = section.strip_prefix("tp_btf/").is_none_or(|tracepoint| {
             let name = format!("btf_trace_{tracepoint}");
             kernel.type_by_name::<BtfType<'_>>(&name).is_some()
         });
-        program.set_autoload(needed && there);
+        program.set_autoload(needed && there && features.need(&name));
     }
     object.load()
 }
@@ -402,7 +453,7 @@ fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
 fn is_needed(program: &str) -> bool {
     match program.strip_prefix("sys_") {
         None => selection::is_needed(program),
-        Some("exit" | "generic") => true,
+        Some("exit" | "enter" | "generic") => true,
         Some(name) => Syscall::by_name(name).is_some_and(|syscall| syscall.native().is_some()),
     }
 }
@@ -414,7 +465,10 @@ fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<'obj>, Erro
         .ok_or(Error::NotInObject { what: "map", name })
 }
 
-fn program<'obj>(object: &'obj Object, name: &'static str) -> Result<ProgramMut<'obj>, Error> {
+pub(crate) fn program<'obj>(
+    object: &'obj Object,
+    name: &'static str,
+) -> Result<ProgramMut<'obj>, Error> {
     object
         .progs_mut()
         .find(|program| program.name() == name)

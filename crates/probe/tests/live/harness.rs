@@ -21,6 +21,42 @@ pub(crate) fn call<const N: usize>(number: libc::c_long, args: [usize; N]) -> i6
     }
 }
 
+/// Makes a system call as a 32-bit program does.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn call32(number: u32, args: [u32; 3]) -> i64 {
+    let result: i32;
+    // SAFETY: the kernel keeps all registers but the result, and `rbx`, which the compiler wants
+    // for itself, is put back. Pointers are to memory below 4 GB that outlives the call.
+    unsafe {
+        std::arch::asm!(
+            "xchg rbx, {first}",
+            "int 0x80",
+            "xchg rbx, {first}",
+            first = inout(reg) u64::from(args[0]) => _,
+            inout("eax") number => result,
+            in("ecx") args[1],
+            in("edx") args[2],
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+    }
+    i64::from(result)
+}
+
+/// Whether the kernel knows 32-bit calls; asks it in a child, which may die of it.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn runs_32_bit_programs() -> bool {
+    let child = call(libc::SYS_clone, [libc::SIGCHLD as usize, 0, 0, 0, 0]);
+    if child == 0 {
+        let own = call(libc::SYS_getpid, []);
+        let works = call32(20, [0; 3]) == own;
+        call(libc::SYS_exit_group, [works as usize]);
+    }
+    let mut status = 0i32;
+    let address = std::ptr::from_mut(&mut status) as usize;
+    call(libc::SYS_wait4, [child as usize, address, 0, 0]);
+    status == 1 << 8
+}
+
 /// The address of something, as a system call argument.
 pub(crate) fn at<T: ?Sized>(value: &T) -> usize {
     std::ptr::from_ref(value).cast::<u8>() as usize
@@ -209,9 +245,16 @@ pub(crate) struct Harness {
 impl Harness {
     pub(crate) fn new(options: &Options) -> Result<Self, probe::Error> {
         let mut probe = Probe::load(options)?;
+        assert_eq!(probe.reduced(), None, "this kernel has everything");
         let reader = probe.reader()?;
         probe.attach()?;
         Ok(Self { probe, reader })
+    }
+
+    pub(crate) fn keep_up(&mut self) {
+        self.probe
+            .keep_up(&mut self.reader)
+            .expect("nothing stands in the way");
     }
 
     fn select(&mut self, names: &[&str]) {

@@ -16,6 +16,7 @@ mod overlay;
 mod process;
 mod sockets;
 mod system;
+mod toctou;
 mod tracepoints;
 
 use std::collections::BTreeSet;
