@@ -90,10 +90,25 @@ pub struct EngineConfig {
     pub drop_failed_exit: bool,
     /// Report what calls were given when they began, not what lies there when they return.
     pub toctou_protection: bool,
+    /// Which reads and writes keep more bytes than the others.
+    pub dynamic_snaplen: DynamicSnaplenConfig,
     /// Do not seed state with BPF iterators.
     pub disable_iterators: bool,
     /// The capture to replay.
     pub capture_file: Option<PathBuf>,
+}
+
+/// `engine.modern_ebpf.dynamic_snaplen`; what Falco's library offers and Falco has no key for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DynamicSnaplenConfig {
+    /// Whether port and content decide at all.
+    pub enabled: bool,
+    /// The first port of those with up to 16 000 bytes; 0 for none.
+    pub fullcapture_port_start: u16,
+    /// The last of them.
+    pub fullcapture_port_end: u16,
+    /// The port of statsd, with up to 2000 bytes.
+    pub statsd_port: u16,
 }
 
 /// The kind of source.

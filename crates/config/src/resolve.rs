@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::error::Problem;
 use crate::model::{
-    AppendOutput, CaptureConfig, CaptureMode, Config, DeduplicateConfig, DropAction, EngineConfig,
-    EngineKind, ExtraField, FileOutput, GrpcConfig, HttpOutput, MetricsConfig, OutputsConfig,
-    PluginEntry, ProgramOutput, RuleMatching, RuleSelection, RuleSelector, SyscallDrops,
-    WebserverConfig,
+    AppendOutput, CaptureConfig, CaptureMode, Config, DeduplicateConfig, DropAction,
+    DynamicSnaplenConfig, EngineConfig, EngineKind, ExtraField, FileOutput, GrpcConfig, HttpOutput,
+    MetricsConfig, OutputsConfig, PluginEntry, ProgramOutput, RuleMatching, RuleSelection,
+    RuleSelector, SyscallDrops, WebserverConfig,
 };
 use crate::node::{Node, Value};
 use crate::read::{Reader, Section};
@@ -212,6 +212,14 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
     let drop_failed = r.bool(&mut modern, "drop_failed_exit", false);
     let disable_iterators = r.bool(&mut modern, "disable_iterators", false);
     let toctou_protection = r.bool(&mut modern, "toctou_protection", true);
+    let mut snaplen = r.section(&mut modern, "dynamic_snaplen");
+    let dynamic_snaplen = DynamicSnaplenConfig {
+        enabled: r.bool(&mut snaplen, "enabled", false),
+        fullcapture_port_start: r.int(&mut snaplen, "fullcapture_port_start", 0, 0, 65_535) as u16,
+        fullcapture_port_end: r.int(&mut snaplen, "fullcapture_port_end", 0, 0, 65_535) as u16,
+        statsd_port: r.int(&mut snaplen, "statsd_port", 8125, 0, 65_535) as u16,
+    };
+    r.finish(&snaplen);
     r.finish(&modern);
     let mut kmod = r.section(&mut section, "kmod");
     let kmod_preset = r.int(&mut kmod, "buf_size_preset", 4, 1, 10);
@@ -246,6 +254,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
         },
         disable_iterators,
         toctou_protection,
+        dynamic_snaplen,
         capture_file,
     }
 }

@@ -243,6 +243,7 @@ fn probe_options(config: &Config) -> probe::Options {
     probe::Options {
         buffer_bytes: probe::Options::preset_bytes(preset).unwrap_or(default.buffer_bytes),
         snaplen: u16::try_from(config.snaplen).unwrap_or(u16::MAX),
+        dynamic_snaplen: dynamic_snaplen(&config.engine.dynamic_snaplen),
         drop_failed: config.engine.drop_failed_exit,
         toctou_protection: config.engine.toctou_protection,
         log: Some(|level, line| match level {
@@ -251,6 +252,20 @@ fn probe_options(config: &Config) -> probe::Options {
         }),
         ..default
     }
+}
+
+#[cfg(feature = "live")]
+fn dynamic_snaplen(config: &config::DynamicSnaplenConfig) -> Option<probe::DynamicSnaplen> {
+    config.enabled.then(|| {
+        let full_ports = match config.fullcapture_port_start {
+            0 => probe::DynamicSnaplen::default().full_ports,
+            first => first..=config.fullcapture_port_end,
+        };
+        probe::DynamicSnaplen {
+            full_ports,
+            statsd_port: config.statsd_port,
+        }
+    })
 }
 
 /// Whether the probe could run here.

@@ -42,7 +42,11 @@ struct control control SEC(".data.control");
 // knows these values: what they rule out need not even be possible on this kernel. `Features` in
 // `src/features.rs` mirrors this structure.
 struct features {
-    u32 notes;  // arguments are noted where calls begin
+    u32 notes;            // arguments are noted where calls begin
+    u32 dynamic_snaplen;  // events carry more data where that is worth it
+    u32 full_port_first;  // ports with much more data, none if the last is before the first
+    u32 full_port_last;
+    u32 statsd_port;
 };
 
 const volatile struct features features SEC(".rodata.features") = {};

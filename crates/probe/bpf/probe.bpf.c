@@ -18,6 +18,7 @@
 #include "task.h"
 #include "cgroup.h"
 #include "sock.h"
+#include "data.h"
 #include "process.h"
 #include "entry.h"
 

@@ -12,6 +12,10 @@ use crate::options::Options;
 pub(crate) struct Features {
     /// Arguments are noted where calls begin.
     pub(crate) notes: u32,
+    dynamic_snaplen: u32,
+    full_port_first: u32,
+    full_port_last: u32,
+    statsd_port: u32,
 }
 
 /// The section that the programs have it in.
@@ -20,13 +24,26 @@ const MAP: &str = ".rodata.features";
 impl Features {
     /// What the user wants.
     pub(crate) fn wanted(options: &Options) -> Self {
-        Self {
+        let mut features = Self {
             notes: options.toctou_protection.into(),
+            dynamic_snaplen: 0,
+            full_port_first: 1,
+            full_port_last: 0,
+            statsd_port: 0,
+        };
+        if let Some(dynamic) = &options.dynamic_snaplen {
+            features.dynamic_snaplen = 1;
+            features.full_port_first = (*dynamic.full_ports.start()).into();
+            features.full_port_last = (*dynamic.full_ports.end()).into();
+            features.statsd_port = dynamic.statsd_port.into();
         }
+        features
     }
 
-    /// What every kernel has that the probe runs on.
-    pub(crate) const LEAST: Self = Self { notes: 0 };
+    /// The same, without what only newer kernels have.
+    pub(crate) fn least(self) -> Self {
+        Self { notes: 0, ..self }
+    }
 
     /// Whether a program has anything to do.
     pub(crate) fn need(&self, program: &str) -> bool {

@@ -67,5 +67,5 @@ pub use check::{CheckError, Missing};
 pub use counters::{Counters, CpuCounters, RingFull};
 pub use error::Error;
 pub use loader::Probe;
-pub use options::{LogHook, LogLevel, Options, RING_PRESETS};
+pub use options::{DynamicSnaplen, LogHook, LogLevel, Options, RING_PRESETS};
 pub use reader::Reader;

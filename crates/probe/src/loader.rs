@@ -95,11 +95,11 @@ impl Probe {
         let (mut loaded, mut log) = log::collect(|| load_object(slots, wanted));
         let mut features = wanted;
         let mut reduced = None;
-        if loaded.is_err() && wanted != Features::LEAST {
+        if loaded.is_err() && wanted != wanted.least() {
             // An older kernel, perhaps: rather with less than not at all.
-            let (second, _) = log::collect(|| load_object(slots, Features::LEAST));
+            let (second, _) = log::collect(|| load_object(slots, wanted.least()));
             if second.is_ok() {
-                features = Features::LEAST;
+                features = wanted.least();
                 reduced = Some(log.take().unwrap_or_default());
                 loaded = second;
             }

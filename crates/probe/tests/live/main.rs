@@ -14,6 +14,7 @@ mod losses;
 mod memory;
 mod overlay;
 mod process;
+mod snaplen;
 mod sockets;
 mod system;
 mod toctou;
