@@ -19,6 +19,20 @@ pub(crate) struct Entered {
 }
 
 impl State {
+    /// The enter event of a thread that waits for its exit, as a record.
+    pub fn waiting_enter(&self, tid: i64) -> Option<&[u8]> {
+        let entered = self.entered.get(&tid)?;
+        entered.waiting.then_some(entered.record.as_slice())
+    }
+
+    /// All enter events that wait for their exits, as records, in no order.
+    pub fn waiting_enters(&self) -> impl Iterator<Item = &[u8]> {
+        self.entered
+            .values()
+            .filter(|entered| entered.waiting)
+            .map(|entered| entered.record.as_slice())
+    }
+
     /// Keeps an enter event until its exit comes.
     pub(crate) fn keep_entered(&mut self, event: &EventView<'_>) {
         let record = event.record();
