@@ -47,6 +47,7 @@ pub(crate) struct Engine {
     deduplicator: Option<Deduplicator>,
     surroundings: Surroundings,
     scratch: Scratch,
+    noted_drops: u64,
     first_ts: u64,
     previous_ts: u64,
 }
@@ -79,6 +80,7 @@ impl Engine {
             matcher,
             surroundings,
             scratch: Scratch::new(),
+            noted_drops: 0,
             first_ts: 0,
             previous_ts: 0,
         })
@@ -97,6 +99,15 @@ impl Engine {
             self.correlator = Correlator::new(Arc::clone(&ruleset));
             self.ruleset = ruleset;
             self.matcher = matcher;
+        }
+    }
+
+    /// Takes what the source of events has lost so far: when that has grown by `now`, ns since the
+    /// epoch, what is known is looked at again.
+    pub(crate) fn note_drops(&mut self, drops: u64, now: u64) {
+        if drops > self.noted_drops {
+            self.noted_drops = drops;
+            self.state.note_gap(now);
         }
     }
 

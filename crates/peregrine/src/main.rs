@@ -17,6 +17,8 @@ mod args;
 mod channels;
 mod drops;
 mod engine;
+#[cfg(feature = "live")]
+mod host;
 mod housekeeping;
 mod info;
 #[cfg(feature = "live")]

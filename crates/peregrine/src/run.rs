@@ -128,6 +128,7 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
     let timeout = config.outputs.timeout.max(LEAST_TIME_TO_DRAIN);
     let rendered = summary::of_run(&engine);
     summary::log_memory(&engine);
+    summary::log_state(&engine.state.counters());
     let Engine {
         outputs, handled, ..
     } = engine;
@@ -192,6 +193,7 @@ fn watch_live(
     keeping: &mut Housekeeping,
     signals: &Signals,
 ) -> Result<Ended> {
+    use crate::host::HostWatch;
     use crate::live::{End, Live};
 
     if config.engine.kind == EngineKind::Kmod {
@@ -224,7 +226,8 @@ fn watch_live(
         Ok((ruleset, syscalls))
     };
     let duration = args.duration.map(Duration::from_secs);
-    let end = live.watch(engine, keeping, signals, duration, &reload)?;
+    let mut host = HostWatch::new(&host_root);
+    let end = live.watch(engine, keeping, signals, &mut host, duration, &reload)?;
     if end == End::Signal {
         tracing::info!("Signal received, exiting...");
     }

@@ -18,6 +18,13 @@ pub(crate) struct Entered {
     waiting: bool,
 }
 
+impl Entered {
+    /// Whether its exit is still to come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+}
+
 impl State {
     /// The enter event of a thread that waits for its exit, as a record.
     pub fn waiting_enter(&self, tid: i64) -> Option<&[u8]> {
@@ -39,6 +46,16 @@ impl State {
         if record.len() > MAX_LEN || !self.threads.contains(event.tid()) {
             self.counters.n_store_evts_drops += 1;
             return;
+        }
+        if self.entered.len() >= self.limits.enter_events
+            && !self.entered.contains_key(&event.tid())
+        {
+            // The buffers of those that do not wait are only kept to be used again.
+            self.entered.retain(|_, entered| entered.waiting);
+            if self.entered.len() >= self.limits.enter_events {
+                self.counters.n_store_evts_drops += 1;
+                return;
+            }
         }
         let entered = self.entered.entry(event.tid()).or_insert_with(|| Entered {
             record: Vec::new(),
