@@ -1,8 +1,6 @@
 //! What the engine knows of the machine, live: what changes beside system calls, and what a flood
 //! leaves behind.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
