@@ -137,6 +137,10 @@ pub struct CaptureConfig {
     pub default_duration: Duration,
     /// Most MiB of a file; 0 for no limit.
     pub max_file_size_mb: u64,
+    /// Most events in a file; 0 for no limit. Falco has no such key.
+    pub max_file_events: u64,
+    /// Most files of one run of the engine; 0 for no limit. Falco has no such key.
+    pub max_files: u64,
 }
 
 /// Which rules record what surrounds a match.

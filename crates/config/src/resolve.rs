@@ -279,6 +279,8 @@ fn capture(r: &mut Reader, top: &mut Section<'_>) -> CaptureConfig {
             u64::from(u32::MAX),
         )),
         max_file_size_mb: r.int(&mut section, "max_file_size_mb", 0, 0, 1 << 30),
+        max_file_events: r.int(&mut section, "max_file_events", 0, 0, u64::MAX),
+        max_files: r.int(&mut section, "max_files", 0, 0, u64::MAX),
     };
     r.finish(&section);
     capture

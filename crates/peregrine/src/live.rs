@@ -11,6 +11,7 @@ use probe::{Options, Probe, Reader};
 use rules::Ruleset;
 
 use crate::engine::Engine;
+use crate::host::HostWatch;
 use crate::housekeeping::{Housekeeping, SourceCounters, wall_clock};
 use crate::signals::Signals;
 
@@ -86,6 +87,7 @@ impl Live {
         engine: &mut Engine,
         keeping: &mut Housekeeping,
         signals: &Signals,
+        host: &mut HostWatch,
         duration: Option<Duration>,
         reload: &dyn Fn() -> Result<(Ruleset, SyscallCodeSet)>,
     ) -> Result<End> {
@@ -104,7 +106,10 @@ impl Live {
             });
             let now = wall_clock();
             if keeping.is_due(now) {
-                exit |= keeping.run(now, &counters(probe), &engine.outputs);
+                let counters = counters(probe);
+                exit |= keeping.run(now, &counters, &engine.outputs);
+                engine.note_drops(counters.drops, now);
+                host.look(engine, now);
                 if handled < BEHIND {
                     engine.pass_time(now.saturating_sub(LATENESS));
                 }

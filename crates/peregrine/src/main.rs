@@ -17,11 +17,15 @@ mod args;
 mod channels;
 mod drops;
 mod engine;
+#[cfg(feature = "live")]
+mod host;
 mod housekeeping;
 mod info;
 #[cfg(feature = "live")]
 mod live;
 mod log;
+mod match_capture;
+mod picture;
 mod recorder;
 mod replay;
 mod rule_files;
@@ -222,9 +226,6 @@ fn not_yet_in_configuration(config: &Config) -> Result<()> {
              `load_plugins`",
             plugin.name
         );
-    }
-    if config.capture.enabled {
-        bail!("`capture` (recording on a match) is not available yet; record everything with -w");
     }
     let pending = [
         (config.webserver.enabled, "webserver"),

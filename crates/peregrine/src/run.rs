@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::args::Args;
 use crate::channels::outputs_config;
 use crate::engine::{Engine, SOURCE};
 use crate::housekeeping::{Housekeeping, wall_clock};
+use crate::match_capture::{self, MatchCapture};
 use crate::recorder::Recorder;
 #[cfg(feature = "live")]
 use crate::rule_files;
@@ -73,6 +75,9 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
     if let Some(settings) = &config.deduplicate {
         engine.deduplicate(deduplicate(settings));
     }
+    if config.capture.enabled {
+        engine.capture_matches(MatchCapture::new(config.capture.clone()));
+    }
     let mut keeping = Housekeeping::new(
         args.stats_file
             .as_deref()
@@ -85,8 +90,9 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
 
     let result = match (&config.engine.kind, &config.engine.capture_file) {
         (EngineKind::Replay, Some(path)) => {
-            if args.record.is_some() {
-                bail!("-w records live events; a capture cannot be recorded again");
+            if let Some(record) = &args.record {
+                not_the_same_file(path, record)?;
+                engine.record_into(Recorder::create(record)?);
             }
             tracing::info!("Reading events from {}", path.display());
             let result = replay::replay(path, &mut engine, &limits, &|| signals.stop());
@@ -112,13 +118,17 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
     };
 
     engine.finish();
-    let recorded = engine.end_recording().map(Recorder::finish).transpose();
+    let recorded = engine.end_recording();
+    if let Some(counters) = engine.match_captures() {
+        match_capture::log(&counters);
+    }
     if let Some(path) = &args.pidfile {
         let _ = fs::remove_file(path);
     }
     let timeout = config.outputs.timeout.max(LEAST_TIME_TO_DRAIN);
     let rendered = summary::of_run(&engine);
     summary::log_memory(&engine);
+    summary::log_state(&engine.state.counters());
     let Engine {
         outputs, handled, ..
     } = engine;
@@ -141,6 +151,18 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         );
     }
     Ok(ended.code)
+}
+
+/// Writing a capture would destroy it before it is read.
+fn not_the_same_file(replayed: &Path, recorded: &Path) -> Result<()> {
+    let same = || Some(fs::canonicalize(replayed).ok()? == fs::canonicalize(recorded).ok()?);
+    if same() == Some(true) {
+        bail!(
+            "{} cannot be replayed and recorded into at once; give -w another file",
+            replayed.display()
+        );
+    }
+    Ok(())
 }
 
 fn deduplicate(settings: &config::DeduplicateConfig) -> alert::Deduplicate {
@@ -171,6 +193,7 @@ fn watch_live(
     keeping: &mut Housekeeping,
     signals: &Signals,
 ) -> Result<Ended> {
+    use crate::host::HostWatch;
     use crate::live::{End, Live};
 
     if config.engine.kind == EngineKind::Kmod {
@@ -186,8 +209,7 @@ fn watch_live(
         .state
         .set_lookup(Box::new(state::procfs::Procfs::new(&host_root)));
     if let Some(path) = &args.record {
-        let recorder = Recorder::create(path, &engine.state, &engine.hostname)?;
-        engine.record_into(recorder);
+        engine.record_into(Recorder::create(path)?);
     }
     tracing::info!(
         "Watching {} system calls with {} rules",
@@ -204,7 +226,8 @@ fn watch_live(
         Ok((ruleset, syscalls))
     };
     let duration = args.duration.map(Duration::from_secs);
-    let end = live.watch(engine, keeping, signals, duration, &reload)?;
+    let mut host = HostWatch::new(&host_root);
+    let end = live.watch(engine, keeping, signals, &mut host, duration, &reload)?;
     if end == End::Signal {
         tracing::info!("Signal received, exiting...");
     }
