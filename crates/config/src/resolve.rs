@@ -211,6 +211,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
     let preset = r.int(&mut modern, "buf_size_preset", 4, 1, 10);
     let drop_failed = r.bool(&mut modern, "drop_failed_exit", false);
     let disable_iterators = r.bool(&mut modern, "disable_iterators", false);
+    let kernel_filter = r.bool(&mut modern, "kernel_filter", true);
     r.finish(&modern);
     let mut kmod = r.section(&mut section, "kmod");
     let kmod_preset = r.int(&mut kmod, "buf_size_preset", 4, 1, 10);
@@ -244,6 +245,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
             drop_failed
         },
         disable_iterators,
+        kernel_filter,
         capture_file,
     }
 }

@@ -19,6 +19,10 @@ struct control {
     u32 snaplen;       // how many bytes of data an event carries
     u32 drop_failed;   // whether calls that failed are left out
     u32 page_kb_shift; // a page is 1 << this many KB
+    u32 filter;        // the current tables of the filter, see `filter_maps.h`; 0 for none
+    u32 filter_unused;
+    u64 filter_others[2];        // the verdict on processes whose name is in no table
+    u8 filter_slot_of[2][512];   // the slot of each native number; 0: everything passes
 };
 
 enum {
@@ -54,6 +58,7 @@ struct counters {
     u64 no_ring;
     u64 no_filler;
     u64 foreign_abi;
+    u64 filtered;
 };
 
 // A system call that returned, without the peculiarities of its ABI.

@@ -54,6 +54,7 @@ mod control;
 mod counters;
 mod cpus;
 mod error;
+pub mod filter;
 mod info;
 mod loader;
 mod log;
