@@ -94,6 +94,8 @@ pub struct EngineConfig {
     pub dynamic_snaplen: DynamicSnaplenConfig,
     /// Do not seed state with BPF iterators.
     pub disable_iterators: bool,
+    /// Let the kernel drop calls that no rule can match.
+    pub kernel_filter: bool,
     /// The capture to replay.
     pub capture_file: Option<PathBuf>,
 }

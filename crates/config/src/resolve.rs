@@ -220,6 +220,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
         statsd_port: r.int(&mut snaplen, "statsd_port", 8125, 0, 65_535) as u16,
     };
     r.finish(&snaplen);
+    let kernel_filter = r.bool(&mut modern, "kernel_filter", true);
     r.finish(&modern);
     let mut kmod = r.section(&mut section, "kmod");
     let kmod_preset = r.int(&mut kmod, "buf_size_preset", 4, 1, 10);
@@ -255,6 +256,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
         disable_iterators,
         toctou_protection,
         dynamic_snaplen,
+        kernel_filter,
         capture_file,
     }
 }

@@ -83,6 +83,11 @@ pub(crate) struct Args {
     #[arg(short = 'A')]
     pub(crate) all_events: bool,
 
+    /// Say what of each rule the kernel decides and what is left to user space, and exit; as JSON
+    /// with `--format json` or `-o json_output=true`.
+    #[arg(long = "explain-filter")]
+    pub(crate) explain_filter: bool,
+
     /// Stop after this many seconds.
     #[arg(short = 'M', value_name = "SECONDS")]
     pub(crate) duration: Option<u64>,

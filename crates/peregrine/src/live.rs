@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use alert::{Alert, Priority};
 use anyhow::{Context, Result};
-use event::SyscallCodeSet;
 use probe::{Options, Probe, Reader};
 use rules::Ruleset;
 
 use crate::engine::Engine;
 use crate::host::HostWatch;
+use crate::filter::{Chosen, tables};
 use crate::housekeeping::{Housekeeping, SourceCounters, wall_clock};
 use crate::signals::Signals;
 
@@ -58,15 +58,13 @@ impl Live {
         Ok(Self { probe, reader })
     }
 
-    /// Traces these system calls from now on.
+    /// Traces from now on what was chosen.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub(crate) fn start(&mut self, syscalls: &SyscallCodeSet) -> Result<()> {
-        self.probe
-            .set_syscalls(syscalls.iter())
-            .context("failed to choose system calls")?;
+    pub(crate) fn start(&mut self, chosen: &Chosen) -> Result<()> {
+        trace(&mut self.probe, chosen)?;
         self.probe.attach().context("failed to attach the probe")
     }
 
@@ -89,7 +87,7 @@ impl Live {
         signals: &Signals,
         host: &mut HostWatch,
         duration: Option<Duration>,
-        reload: &dyn Fn() -> Result<(Ruleset, SyscallCodeSet)>,
+        reload: &dyn Fn() -> Result<(Ruleset, Chosen)>,
     ) -> Result<End> {
         let Self { probe, reader } = self;
         let deadline = duration.map(|duration| Instant::now() + duration);
@@ -126,15 +124,13 @@ impl Live {
             if signals.take_reload() {
                 tracing::info!("SIGHUP received, loading the rules again");
                 match reload() {
-                    Ok((ruleset, syscalls)) => {
+                    Ok((ruleset, chosen)) => {
                         // First what is traced, then what is looked for: no rule waits in vain.
-                        probe
-                            .set_syscalls(syscalls.iter())
-                            .context("failed to choose system calls")?;
+                        trace(probe, &chosen)?;
                         engine.replace_rules(ruleset);
                         tracing::info!(
                             "Watching {} system calls with the new rules",
-                            syscalls.len()
+                            chosen.selection.syscalls.len()
                         );
                     }
                     Err(err) => reload_failed(engine, &err, now),
@@ -169,6 +165,18 @@ impl Live {
         }
         Ok(end)
     }
+}
+
+/// Traces what was chosen, and drops what no rule can match. The filter comes first: a call that was
+/// not traced before is filtered from its beginning.
+fn trace(probe: &mut Probe, chosen: &Chosen) -> Result<()> {
+    let tables = chosen.plan.as_ref().map(tables);
+    probe
+        .set_filter(tables.as_ref())
+        .context("failed to load the filter into the kernel")?;
+    probe
+        .set_syscalls(chosen.selection.syscalls.iter())
+        .context("failed to choose system calls")
 }
 
 /// Why watching ended.

@@ -19,6 +19,7 @@ mod drops;
 mod engine;
 #[cfg(feature = "live")]
 mod host;
+mod filter;
 mod housekeeping;
 mod info;
 #[cfg(feature = "live")]
@@ -143,6 +144,9 @@ fn start(args: &Args) -> Result<ExitCode> {
     drop(out);
     if args.list_rules || args.describe_rule.is_some() || args.support {
         return describe(args, &config);
+    }
+    if args.explain_filter {
+        return explain_filter(args, &config);
     }
     tracing::info!(
         "Peregrine version: {} ({})",
@@ -270,6 +274,29 @@ fn describe(args: &Args, config: &Config) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     let text = summary::describe(&loaded, args.describe_rule.as_deref(), config.json_output)?;
     out.write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the kernel decides for the rules, and what is left to user space.
+fn explain_filter(args: &Args, config: &Config) -> Result<ExitCode> {
+    let loaded = rule_files::load_rules(args, config)?;
+    rule_files::report_problems(&loaded)?;
+    let ruleset = loaded
+        .ruleset
+        .ok_or_else(|| anyhow!("the rules have errors"))?;
+    let chosen = filter::choose(&ruleset, config, args.record.is_some());
+    let Some(plan) = chosen.plan else {
+        bail!(
+            "the kernel drops nothing: `engine.modern_ebpf.kernel_filter` is off, events are not \
+             live, or everything is recorded"
+        );
+    };
+    let mut out = io::stdout().lock();
+    if config.json_output || args.format == Some(Format::Json) {
+        writeln!(out, "{}", pushdown::json(&plan))?;
+    } else {
+        out.write_all(pushdown::text(&plan).as_bytes())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -17,12 +17,12 @@ use state::{Limits, State};
 use crate::args::Args;
 use crate::channels::outputs_config;
 use crate::engine::{Engine, SOURCE};
+use crate::filter::{Chosen, choose};
 use crate::housekeeping::{Housekeeping, wall_clock};
 use crate::match_capture::{self, MatchCapture};
 use crate::recorder::Recorder;
 #[cfg(feature = "live")]
 use crate::rule_files;
-use crate::selection::{Selection, Wanted, select};
 use crate::signals::Signals;
 use crate::{replay, summary};
 
@@ -36,7 +36,7 @@ const LEAST_TIME_TO_DRAIN: Duration = Duration::from_secs(5);
 /// When something that was asked for cannot be had.
 pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<ExitCode> {
     sources_wanted(args)?;
-    let selection = selection_of(&ruleset, config);
+    let chosen = selection_of(&ruleset, config, args);
     let hostname = hostname();
 
     if args.dry_run {
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         tracing::info!(
             "Dry run: {} rules, {} system calls; nothing was started",
             ruleset.enabled().count(),
-            selection.syscalls.len()
+            chosen.selection.syscalls.len()
         );
         return Ok(ExitCode::SUCCESS);
     }
@@ -107,14 +107,9 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         (EngineKind::Nodriver, _) => bail!(
             "`engine.kind: nodriver` leaves no source of events: plugins are not available yet"
         ),
-        (EngineKind::ModernEbpf | EngineKind::Kmod, _) => watch_live(
-            args,
-            config,
-            &selection,
-            &mut engine,
-            &mut keeping,
-            &signals,
-        ),
+        (EngineKind::ModernEbpf | EngineKind::Kmod, _) => {
+            watch_live(args, config, &chosen, &mut engine, &mut keeping, &signals)
+        }
     };
 
     engine.finish();
@@ -188,7 +183,7 @@ pub(crate) struct Ended {
 fn watch_live(
     args: &Args,
     config: &Config,
-    selection: &Selection,
+    chosen: &Chosen,
     engine: &mut Engine,
     keeping: &mut Housekeeping,
     signals: &Signals,
@@ -202,7 +197,7 @@ fn watch_live(
     tracing::info!("Opening 'syscall' source with modern BPF probe.");
     let mut live = Live::load(&probe_options(config))?;
     // From here on events wait in the rings, so none of what happens during the scan is missed.
-    live.start(&selection.syscalls)?;
+    live.start(chosen)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
     state::procfs::Procfs::new(&host_root).seed(&mut engine.state);
     engine
@@ -213,7 +208,7 @@ fn watch_live(
     }
     tracing::info!(
         "Watching {} system calls with {} rules",
-        selection.syscalls.len(),
+        chosen.selection.syscalls.len(),
         engine.ruleset().enabled().count()
     );
     let reload = || {
@@ -222,8 +217,8 @@ fn watch_live(
         let ruleset = loaded
             .ruleset
             .ok_or_else(|| anyhow!("the rules have errors"))?;
-        let syscalls = selection_of(&ruleset, config).syscalls;
-        Ok((ruleset, syscalls))
+        let chosen = selection_of(&ruleset, config, args);
+        Ok((ruleset, chosen))
     };
     let duration = args.duration.map(Duration::from_secs);
     let mut host = HostWatch::new(&host_root);
@@ -247,7 +242,7 @@ fn watch_live(
 fn watch_live(
     _: &Args,
     _: &Config,
-    _: &Selection,
+    _: &Chosen,
     _: &mut Engine,
     _: &mut Housekeeping,
     _: &Signals,
@@ -317,15 +312,9 @@ fn sources_wanted(args: &Args) -> Result<()> {
 }
 
 /// What is traced for these rules; says what is not.
-fn selection_of(ruleset: &Ruleset, config: &Config) -> Selection {
-    let selection = select(
-        &ruleset.events(),
-        &Wanted {
-            custom_set: config.base_syscalls_custom_set.clone(),
-            repair: config.base_syscalls_repair,
-            all: config.base_syscalls_all,
-        },
-    );
+fn selection_of(ruleset: &Ruleset, config: &Config, args: &Args) -> Chosen {
+    let chosen = choose(ruleset, config, args.record.is_some());
+    let selection = &chosen.selection;
     for name in &selection.unknown {
         tracing::warn!("base_syscalls.custom_set: `{name}` is not a system call and is left out");
     }
@@ -336,7 +325,7 @@ fn selection_of(ruleset: &Ruleset, config: &Config) -> Selection {
             selection.left_out.join(", ")
         );
     }
-    selection
+    chosen
 }
 
 fn limits(config: &Config) -> Limits {

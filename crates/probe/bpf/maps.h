@@ -24,6 +24,10 @@ struct control {
     u32 entries;       // which round of notes counts; 0: none are taken
     u32 enter_all;     // native calls have no entry hook of their own
     u32 saw_foreign;   // set here: a call went by whose entry only the hook of all calls sees
+    u32 filter;        // the current tables of the filter, see `filter_maps.h`; 0 for none
+    u32 filter_unused;
+    u64 filter_others[2];        // the verdict on processes whose name is in no table
+    u8 filter_slot_of[2][512];   // the slot of each native number; 0: everything passes
 };
 
 enum {
@@ -72,6 +76,7 @@ struct counters {
     u64 no_ring;
     u64 no_filler;
     u64 foreign_abi;
+    u64 filtered;
 };
 
 // A system call that returned, without the peculiarities of its ABI.

@@ -56,6 +56,7 @@ mod cpus;
 mod entries;
 mod error;
 mod features;
+pub mod filter;
 mod info;
 mod loader;
 mod log;

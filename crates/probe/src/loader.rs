@@ -42,13 +42,19 @@ const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
 /// The dispatcher, attached from [`Probe::attach`] on.
 const DISPATCHER: &str = "sys_exit";
 
+/// The program that tells of a descriptor before a call on it.
+const NOTE: &str = "note";
+
+/// Where it stands among the fillers, as in `bpf/note.h`: no call has this number.
+const NOTE_PROGRAM: u32 = 511;
+
 /// The kernel programs, loaded. They are detached and gone when this is dropped.
 pub struct Probe {
     /// Attached programs by name. Declared before the object, so that they are dropped first.
     links: BTreeMap<&'static str, Link>,
     entries: Entries,
-    object: Object,
-    control: Arc<Control>,
+    pub(crate) object: Object,
+    pub(crate) control: Arc<Control>,
     ring_bytes: usize,
     /// Rings that no reader has taken over yet.
     rings: Vec<(u16, MapHandle)>,
@@ -60,6 +66,8 @@ pub struct Probe {
     features: Features,
     reduced: Option<String>,
     dedicated: HashSet<SyscallCode>,
+    /// How often the tables of the filter were replaced.
+    pub(crate) filter_changes: u32,
 }
 
 impl Probe {
@@ -143,6 +151,7 @@ impl Probe {
             features,
             reduced,
             dedicated: HashSet::new(),
+            filter_changes: 0,
         };
         if options.exclude_own {
             probe.exclude_own()?;
@@ -319,6 +328,12 @@ impl Probe {
             name: "sys_generic",
         })?;
         let table = map(&self.object, "fillers")?;
+        let note = fillers.get(NOTE).ok_or(Error::NotInObject {
+            what: "program",
+            name: NOTE,
+        })?;
+        let note = (NOTE_PROGRAM, note.as_fd().as_raw_fd());
+        let mut entries = vec![note];
         for syscall in Syscall::all() {
             let Some(number) = syscall.native().filter(|&nr| usize::from(nr) < NATIVE_MAX) else {
                 continue;
@@ -328,12 +343,11 @@ impl Probe {
                 self.dedicated.insert(syscall.code);
             }
             let fd = own.unwrap_or(generic).as_fd().as_raw_fd();
+            entries.push((u32::from(number), fd));
+        }
+        for (number, fd) in entries {
             table
-                .update(
-                    &u32::from(number).to_ne_bytes(),
-                    &fd.to_ne_bytes(),
-                    MapFlags::ANY,
-                )
+                .update(&number.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
                 .map_err(|err| Error::Access {
                     action: "fill the table of programs",
                     reason: err.to_string(),
@@ -360,15 +374,16 @@ impl Probe {
         for &cpu in cpus {
             let ring = create(MapType::RingBuf, "ring", 0, 0, self.ring_bytes as u32);
             let scratch = create(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1);
-            rings.push((cpu, ring.map_err(|err| failed(cpu, err))?));
-            scratches.push((cpu, scratch.map_err(|err| failed(cpu, err))?));
+            rings.push((u32::from(cpu), ring.map_err(|err| failed(cpu, err))?));
+            scratches.push((u32::from(cpu), scratch.map_err(|err| failed(cpu, err))?));
         }
         // The rings last: a CPU without one does not look for scratch memory.
         for (name, inner) in [("scratches", &scratches), ("rings", &rings)] {
             hand_over(&map(&self.object, name)?, inner)
                 .map_err(|err| failed(cpus.first().copied().unwrap_or(0), err))?;
         }
-        Ok(rings)
+        let rings = rings.into_iter().map(|(_, ring)| ring);
+        Ok(cpus.iter().copied().zip(rings).collect())
     }
 
     fn map_ring(&self, cpu: u16, ring: &MapHandle) -> Result<Ring, Error> {
@@ -433,6 +448,10 @@ fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
         if map.name() == "rings" || map.name() == "scratches" {
             map.set_max_entries(slots)?;
         }
+        // What can be kept with a thread is only used where the kernel can do that.
+        if map.name() == "threads" && !MapType::TaskStorage.is_supported()? {
+            map.set_autocreate(false)?;
+        }
     }
     let kernel = Btf::from_vmlinux()?;
     for mut program in object.progs_mut() {
@@ -458,7 +477,7 @@ fn is_needed(program: &str) -> bool {
     }
 }
 
-fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<'obj>, Error> {
+pub(crate) fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<'obj>, Error> {
     object
         .maps()
         .find(|map| map.name() == name)
@@ -478,11 +497,11 @@ pub(crate) fn program<'obj>(
         })
 }
 
-/// Puts maps into a map of maps, each at the number of its CPU.
-fn hand_over(outer: &Map<'_>, inner: &[(u16, MapHandle)]) -> libbpf_rs::Result<()> {
+/// Puts maps into a map of maps, each at its number.
+pub(crate) fn hand_over(outer: &Map<'_>, inner: &[(u32, MapHandle)]) -> libbpf_rs::Result<()> {
     let keys: Vec<[u8; 4]> = inner
         .iter()
-        .map(|(cpu, _)| u32::from(*cpu).to_ne_bytes())
+        .map(|(number, _)| number.to_ne_bytes())
         .collect();
     let fds: Vec<[u8; 4]> = inner
         .iter()

@@ -139,6 +139,7 @@ TRACEPOINT(sched_exec, "sched_process_exec", TRACE_EXEC, SYSCALL_EXECVE_19_X, cu
 {
     u64 mm = POINTER(struct task_struct, task, mm);
     u64 program = ctx[2];
+    remember_name();
     put_u64(r, 0);
     put_command_line(r, mm);
     put_process(r, task, scratch);
