@@ -90,6 +90,8 @@ pub struct Tracer {
     /// Threads that have left and whose children are being given away.
     pub(crate) leaving: FxHashMap<Tid, Leaving>,
     pub(crate) wanted: Wanted,
+    /// What stops, which cannot be changed any more.
+    stopping: Wanted,
     fillers: Fillers,
     machine: Machine,
     options: Options,
@@ -165,6 +167,7 @@ impl Tracer {
             threads: [(child.pid, root)].into_iter().collect(),
             early: FxHashSet::default(),
             leaving: FxHashMap::default(),
+            stopping: wanted.clone(),
             wanted,
             fillers: Fillers::new(),
             machine: Machine::new(),
@@ -209,7 +212,7 @@ impl Tracer {
     /// Takes other wishes. Only calls that stop already can be wanted; hands back the others.
     pub fn set_syscalls(&mut self, syscalls: &SyscallCodeSet) -> Vec<&'static str> {
         let wanted = Wanted::new(syscalls);
-        let missing = self.wanted.missing(&wanted);
+        let missing = self.stopping.missing(&wanted);
         self.wanted = wanted;
         missing
     }
@@ -471,15 +474,12 @@ impl Tracer {
     pub(crate) fn memory(&self, tid: Tid) -> Memory {
         Memory::of(tid, &self.way)
     }
-
-    pub(crate) fn filler(&self, number: u16) -> Option<&Filler> {
-        self.fillers.get(number)
-    }
 }
 
 impl Drop for Tracer {
     /// Ends what is still traced, and waits for it.
     fn drop(&mut self) {
+        self.kill();
         while !matches!(
             self.poll_until(Duration::from_millis(10), &mut |_, _| (), false),
             Ok(Progress::Ended)
