@@ -96,7 +96,11 @@ impl Call {
         if number == ia32::SOCKETCALL || number == ia32::MMAP {
             // Both take a pointer to their real arguments.
             let which = args[0];
-            let from = if number == ia32::MMAP { args[0] } else { args[1] };
+            let from = if number == ia32::MMAP {
+                args[0]
+            } else {
+                args[1]
+            };
             // The tail of the six words may lie beyond what is mapped.
             args = std::array::from_fn(|index| {
                 u64::from(memory.u32(from + 4 * index as u64).unwrap_or(0))
@@ -148,12 +152,18 @@ mod tests {
     #[test]
     fn calls_of_32_bit_programs_stand_for_native_ones() {
         let call = ia32(295, [0xffff_ffff_ffff_ff9c, 2, 3, 4, 5, 6]).unwrap();
-        assert_eq!(call.number, Syscall::by_name("openat").unwrap().native().unwrap());
+        assert_eq!(
+            call.number,
+            Syscall::by_name("openat").unwrap().native().unwrap()
+        );
         assert_eq!(call.args, [0xffff_ff9c, 2, 3, 4, 5, 6]);
         assert!(call.compat);
         let seek = ia32(140, [3, 1, 2, 0, 1, 0]).unwrap();
         assert_eq!(seek.args[..3], [3, 1 << 32 | 2, 1]);
-        assert!(ia32(102, [99, 0, 0, 0, 0, 0]).is_none(), "no such socket call");
+        assert!(
+            ia32(102, [99, 0, 0, 0, 0, 0]).is_none(),
+            "no such socket call"
+        );
         assert!(ia32(9999, [0; 6]).is_none());
     }
 

@@ -49,14 +49,22 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     /// Reads what the table says of a call.
-    pub(crate) fn take(name: &str, inputs: &[Input], call: &Call, tid: Tid, memory: &Memory) -> Self {
+    pub(crate) fn take(
+        name: &str,
+        inputs: &[Input],
+        call: &Call,
+        tid: Tid,
+        memory: &Memory,
+    ) -> Self {
         let mut taken = Self::default();
         let arg = |index: usize| call.args[index];
         for input in inputs {
             match *input {
-                Input::Text(index) => taken
-                    .texts
-                    .extend(memory.string(arg(index), TEXT_MAX).map(|text| (arg(index), text))),
+                Input::Text(index) => taken.texts.extend(
+                    memory
+                        .string(arg(index), TEXT_MAX)
+                        .map(|text| (arg(index), text)),
+                ),
                 Input::Address(at, len) => {
                     taken.address = read_address(memory, arg(at), arg(len)).map(|a| (arg(at), a));
                 }
@@ -127,7 +135,9 @@ pub(crate) fn read_address(memory: &Memory, from: u64, len: u64) -> Option<Addre
         return None;
     }
     let mut bytes = vec![0; len as usize];
-    memory.read(from, &mut bytes).then(|| Address::parse(&bytes))?
+    memory
+        .read(from, &mut bytes)
+        .then(|| Address::parse(&bytes))?
 }
 
 fn read_words(memory: &Memory, array: u64, compat: bool) -> Vec<Vec<u8>> {

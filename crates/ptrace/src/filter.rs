@@ -78,10 +78,7 @@ pub(crate) fn program(stops: &Stops) -> Vec<sock_filter> {
 
 /// Runs `part` if the loaded word is `word`, and goes on behind it otherwise.
 fn when_equal(word: u32, part: Vec<sock_filter>) -> Vec<sock_filter> {
-    let mut out = vec![
-        jump(JUMP_EQ, word, 1, 0),
-        step(JUMP, part.len() as u32),
-    ];
+    let mut out = vec![jump(JUMP_EQ, word, 1, 0), step(JUMP, part.len() as u32)];
     out.extend(part);
     out
 }
@@ -107,7 +104,11 @@ fn search(words: &[u64; 8]) -> Vec<sock_filter> {
 fn tree(edges: &[u32], before: usize) -> Vec<sock_filter> {
     let middle = edges.len() / 2;
     let Some(&edge) = edges.get(middle) else {
-        let answer = if before % 2 == 1 { RET_TRACE } else { RET_ALLOW };
+        let answer = if before % 2 == 1 {
+            RET_TRACE
+        } else {
+            RET_ALLOW
+        };
         return vec![step(RETURN, answer)];
     };
     let below = tree(&edges[..middle], before);
@@ -115,10 +116,7 @@ fn tree(edges: &[u32], before: usize) -> Vec<sock_filter> {
     let mut out = match u8::try_from(below.len()) {
         Ok(len) => vec![jump(JUMP_GE, edge, len, 0)],
         // Conditional jumps reach 255 steps, others any number.
-        Err(_) => vec![
-            jump(JUMP_GE, edge, 0, 1),
-            step(JUMP, below.len() as u32),
-        ],
+        Err(_) => vec![jump(JUMP_GE, edge, 0, 1), step(JUMP, below.len() as u32)],
     };
     out.extend(below);
     out.extend(above);

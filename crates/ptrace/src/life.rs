@@ -60,7 +60,9 @@ impl Tracer {
         let maker = self.known(tid);
         let (tgid, own_maker) = (maker.tgid, maker.maker);
         let pending = maker.pending.clone();
-        let flags = pending.as_ref().map_or(0, |pending| pending.inputs.clone_flags);
+        let flags = pending
+            .as_ref()
+            .map_or(0, |pending| pending.inputs.clone_flags);
         let is_thread = event == sys::EVENT_CLONE && flags & CLONE_THREAD != 0;
         let birth = pending.map(|pending| Birth {
             call: Call {
@@ -111,7 +113,10 @@ impl Tracer {
 
     /// A new thread's first moment: it comes back through the call that made it.
     fn begin(&mut self, tid: Tid, signal: i32, each: Each<'_>) {
-        let birth = self.threads.get_mut(&tid).and_then(|thread| thread.birth.take());
+        let birth = self
+            .threads
+            .get_mut(&tid)
+            .and_then(|thread| thread.birth.take());
         if let Some(birth) = birth {
             if let Some(changed) = birth.changed {
                 put_back(tid, changed, birth.call.compat);
@@ -166,7 +171,11 @@ impl Tracer {
         if self.wanted.signals {
             let (code, pid) = sys::signal_sender(tid).unwrap_or((1, 0));
             // Only what another process or thread caused says who it was.
-            let sender = if signal == libc::SIGCHLD || code <= 0 { pid } else { 0 };
+            let sender = if signal == libc::SIGCHLD || code <= 0 {
+                pid
+            } else {
+                0
+            };
             self.tell_signal(tid, sender, signal, each);
         }
         self.resume(tid, signal);

@@ -145,10 +145,14 @@ impl Record<'_> {
     pub(crate) fn longs(&self, address: u64) -> Option<[i64; 2]> {
         let memory = self.caller.memory;
         if self.call.compat {
-            let [low, high] = memory.words::<1>(address).map(|[both]| [both, both >> 32])?;
+            let [low, high] = memory
+                .words::<1>(address)
+                .map(|[both]| [both, both >> 32])?;
             return Some([i64::from(low as i32), i64::from(high as i32)]);
         }
-        memory.words::<2>(address).map(|pair| pair.map(|word| word as i64))
+        memory
+            .words::<2>(address)
+            .map(|pair| pair.map(|word| word as i64))
     }
 
     /// A `struct timespec` in nanoseconds; all ones when there is none.

@@ -374,7 +374,10 @@ impl Tracer {
 
     /// A thread's call has ended.
     fn exit(&mut self, tid: Tid, each: Each<'_>) {
-        let pending = self.threads.get_mut(&tid).and_then(|thread| thread.pending.take());
+        let pending = self
+            .threads
+            .get_mut(&tid)
+            .and_then(|thread| thread.pending.take());
         if let Some(mut pending) = pending {
             self.counters.call_stops += 1;
             if let Ok(Some(result)) = sys::syscall_result(tid) {

@@ -47,7 +47,12 @@ impl Wanted {
     pub(crate) fn stops(&self) -> Stops {
         let mut stops = Stops::default();
         let always = ALWAYS.into_iter().filter_map(of_name);
-        for syscall in self.codes.iter().chain(always).filter_map(SyscallCode::info) {
+        for syscall in self
+            .codes
+            .iter()
+            .chain(always)
+            .filter_map(SyscallCode::info)
+        {
             set(&mut stops.native, syscall.native());
             for &number in syscall.ia32 {
                 set(&mut stops.ia32, Some(number));
@@ -89,7 +94,12 @@ mod tests {
 
     #[test]
     fn only_what_is_wanted_stops_and_what_makes_threads() {
-        let wanted = Wanted::new(&codes(&["openat", "exit_group", "accept", "sched_process_exit"]));
+        let wanted = Wanted::new(&codes(&[
+            "openat",
+            "exit_group",
+            "accept",
+            "sched_process_exit",
+        ]));
         let stops = wanted.stops();
         let native = |name: &str| {
             let number = Syscall::by_name(name).unwrap().native().unwrap();

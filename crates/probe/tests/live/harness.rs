@@ -349,6 +349,11 @@ impl Harness {
     }
 }
 
+/// Effective user and group of this thread.
+pub(crate) fn own_ids() -> (i64, i64) {
+    (call(libc::SYS_geteuid, []), call(libc::SYS_getegid, []))
+}
+
 /// Whether the effective capabilities are all that there are.
 fn is_privileged() -> bool {
     const CAP_SYS_ADMIN: u32 = 21;

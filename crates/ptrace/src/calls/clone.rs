@@ -20,7 +20,10 @@ fn put_clone(r: &mut Record<'_>, mut flags: u64) {
     r.u32(u64::from(process.status.egid));
     r.int(process.status.vtid as u64);
     r.int(process.status.vpid as u64);
-    let start = r.caller.machine.namespace_start(r.caller.tgid, &process.status);
+    let start = r
+        .caller
+        .machine
+        .namespace_start(r.caller.tgid, &process.status);
     r.u64(start);
 }
 

@@ -83,9 +83,7 @@ pub(super) fn read_pair(r: &Record<'_>, address: u64) -> [i32; 2] {
         None
     };
     match both {
-        Some([a, b, c, d, e, f, g, h]) => {
-            [[a, b, c, d], [e, f, g, h]].map(i32::from_ne_bytes)
-        }
+        Some([a, b, c, d, e, f, g, h]) => [[a, b, c, d], [e, f, g, h]].map(i32::from_ne_bytes),
         None => [-1; 2],
     }
 }

@@ -54,8 +54,7 @@ pub(super) fn mlock2(r: &mut Record<'_>) {
 pub(super) fn mlockall(r: &mut Record<'_>) {
     r.ret();
     r.u32(
-        r.arg(0)
-            & (PPM_MLOCKALL_MCL_CURRENT | PPM_MLOCKALL_MCL_FUTURE | PPM_MLOCKALL_MCL_ONFAULT),
+        r.arg(0) & (PPM_MLOCKALL_MCL_CURRENT | PPM_MLOCKALL_MCL_FUTURE | PPM_MLOCKALL_MCL_ONFAULT),
     );
 }
 

@@ -260,7 +260,10 @@ mod tests {
         for (index, (name, ..)) in TABLE.iter().enumerate() {
             let call = Syscall::by_name(name).unwrap_or_else(|| panic!("no call {name}"));
             assert!(!call.is_generic(), "{name}");
-            assert!(!TABLE[..index].iter().any(|(other, ..)| other == name), "{name}");
+            assert!(
+                !TABLE[..index].iter().any(|(other, ..)| other == name),
+                "{name}"
+            );
         }
     }
 }

@@ -62,7 +62,11 @@ pub(super) fn setrlimit(r: &mut Record<'_>) {
 
 pub(super) fn getrlimit(r: &mut Record<'_>) {
     r.ret();
-    let answer = if r.call.ret == 0 { r.longs(r.arg(1)) } else { None };
+    let answer = if r.call.ret == 0 {
+        r.longs(r.arg(1))
+    } else {
+        None
+    };
     limits(r, answer);
     r.u8(resource(r.arg(0)));
 }

@@ -19,9 +19,8 @@ pub(super) fn socket(r: &mut Record<'_>) {
 
 pub(super) fn socketpair(r: &mut Record<'_>) {
     let pair = read_pair(r, r.arg(3));
-    let numbers = pair.map(|fd| {
-        Socket::of(r.caller, fd as u64).map_or(0, |socket| socket.number())
-    });
+    let numbers =
+        pair.map(|fd| Socket::of(r.caller, fd as u64).map_or(0, |socket| socket.number()));
     r.ret();
     r.int(pair[0] as u64);
     r.int(pair[1] as u64);

@@ -11,11 +11,21 @@ const UNIX_PATH_MAX: usize = 108;
 /// An address, as the kernel understands it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Address {
-    V4 { ip: [u8; 4], port: u16 },
-    V6 { ip: [u8; 16], port: u16 },
+    V4 {
+        ip: [u8; 4],
+        port: u16,
+    },
+    V6 {
+        ip: [u8; 16],
+        port: u16,
+    },
     /// A path, or an abstract name without the NUL that it starts with; empty for none.
-    Unix { name: Vec<u8> },
-    Other { family: u16 },
+    Unix {
+        name: Vec<u8>,
+    },
+    Other {
+        family: u16,
+    },
 }
 
 impl Address {
@@ -139,7 +149,10 @@ mod tests {
         assert_eq!(Address::parse(&[45, 0, 1]).unwrap().encode(), [0]);
         assert_eq!(Address::parse(&[2]), None);
         // Cut short: zeroes follow.
-        assert_eq!(Address::parse(&[2, 0, 0, 80]).unwrap().encode(), [2, 0, 0, 0, 0, 80, 0]);
+        assert_eq!(
+            Address::parse(&[2, 0, 0, 80]).unwrap().encode(),
+            [2, 0, 0, 0, 0, 80, 0]
+        );
     }
 
     #[test]

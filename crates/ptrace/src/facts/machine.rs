@@ -48,7 +48,9 @@ impl Machine {
         let boot = now().saturating_sub(nanos(ClockId::Boottime));
         let known = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
         let has = |names: &[&str]| {
-            let mut lines = known.lines().filter_map(|line| line.split_whitespace().next());
+            let mut lines = known
+                .lines()
+                .filter_map(|line| line.split_whitespace().next());
             known.is_empty() || lines.any(|name| names.contains(&name))
         };
         let absent = CONTROLLERS
@@ -149,7 +151,10 @@ mod tests {
         let text = b"12:cpu,cpuacct:/a\n3:name=systemd:/b\n5:blkio:/d:d\n0::/e\nodd\n";
         let expected = b"cpuset=/e\0cpu=/a\0cpuacct=/a\0io=/d:d\0memory=/e\0";
         assert_eq!(groups(text, &[]), expected);
-        assert_eq!(groups(b"0::/x\n", &["cpuset", "cpu", "cpuacct", "io"]), b"memory=/x\0");
+        assert_eq!(
+            groups(b"0::/x\n", &["cpuset", "cpu", "cpuacct", "io"]),
+            b"memory=/x\0"
+        );
         assert_eq!(groups(b"", &[]), b"");
     }
 

@@ -64,10 +64,17 @@ impl Status {
             let words = || value.split_ascii_whitespace();
             let number = |index| words().nth(index).and_then(|word| word.parse().ok());
             let id = |index| number(index).unwrap_or(u32::MAX);
-            let innermost = || words().last().and_then(|word| word.parse().ok()).unwrap_or(0);
+            let innermost = || {
+                words()
+                    .last()
+                    .and_then(|word| word.parse().ok())
+                    .unwrap_or(0)
+            };
             let kb = || number(0).map_or(0, u64::from);
             let set = || {
-                let bits = words().next().and_then(|word| u64::from_str_radix(word, 16).ok());
+                let bits = words()
+                    .next()
+                    .and_then(|word| u64::from_str_radix(word, 16).ok());
                 bits.unwrap_or(0) & KNOWN_CAPABILITIES
             };
             match key {
@@ -129,7 +136,10 @@ impl Stat {
             comm: stat.get(open + 1..close)?.to_vec(),
             ..Self::default()
         };
-        for (index, word) in text(&stat[close + 1..]).split_ascii_whitespace().enumerate() {
+        for (index, word) in text(&stat[close + 1..])
+            .split_ascii_whitespace()
+            .enumerate()
+        {
             let number = || word.parse().unwrap_or(0);
             // Numbered from the state, which is the third field of the file.
             match index + 3 {
@@ -252,9 +262,8 @@ impl Process {
         let narrow = || {
             auxiliary.chunks_exact(8).find_map(|pair| {
                 let (key, value) = pair.split_first_chunk::<4>()?;
-                (u64::from(u32::from_le_bytes(*key)) == AT_EXECFN).then(|| {
-                    u64::from(u32::from_le_bytes(value.try_into().unwrap_or_default()))
-                })
+                (u64::from(u32::from_le_bytes(*key)) == AT_EXECFN)
+                    .then(|| u64::from(u32::from_le_bytes(value.try_into().unwrap_or_default())))
             })
         };
         memory.string(wide.or_else(narrow)?, TEXT_MAX)
@@ -312,7 +321,10 @@ mod tests {
         let stat = Stat::parse(line).unwrap();
         assert_eq!(stat.comm, b"a) b (c");
         assert_eq!((stat.process_group, stat.terminal), (5, 34816));
-        assert_eq!((stat.minor_faults, stat.major_faults, stat.start), (11, 22, 150));
+        assert_eq!(
+            (stat.minor_faults, stat.major_faults, stat.start),
+            (11, 22, 150)
+        );
         assert!(stat.is_living());
         for cut in 0..line.len() {
             Stat::parse(&line[..cut]);

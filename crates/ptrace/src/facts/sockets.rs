@@ -114,7 +114,10 @@ impl Socket {
     pub(crate) fn queue(&self) -> (u32, u32) {
         if self.family == 1 {
             // The kernel counts none for these.
-            return (0, unix::find(self.inode as u32).map_or(0, |found| found.backlog));
+            return (
+                0,
+                unix::find(self.inode as u32).map_or(0, |found| found.backlog),
+            );
         }
         /// Of `struct tcp_info`, which says it in two fields that else mean something else.
         const UNACKED: usize = 24;
@@ -129,9 +132,8 @@ impl Socket {
         {
             return (0, 0);
         }
-        let word = |at: usize| {
-            u32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]])
-        };
+        let word =
+            |at: usize| u32::from_ne_bytes([info[at], info[at + 1], info[at + 2], info[at + 3]]);
         (word(UNACKED), word(SACKED))
     }
 }

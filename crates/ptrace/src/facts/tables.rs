@@ -14,8 +14,18 @@ pub(super) fn find(tid: i32, inode: u64) -> Option<Listed> {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/{tid}/net/{name}"));
     ["tcp", "tcp6", "udp", "udp6"]
         .into_iter()
-        .find_map(|name| read(name).ok()?.lines().find_map(|line| internet(line, inode)))
-        .or_else(|| read("unix").ok()?.lines().find_map(|line| unix(line, inode)))
+        .find_map(|name| {
+            read(name)
+                .ok()?
+                .lines()
+                .find_map(|line| internet(line, inode))
+        })
+        .or_else(|| {
+            read("unix")
+                .ok()?
+                .lines()
+                .find_map(|line| unix(line, inode))
+        })
 }
 
 /// `sl local remote state queues timer retransmits uid timeout inode …`
