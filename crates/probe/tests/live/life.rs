@@ -84,16 +84,24 @@ fn boot() -> i64 {
         .expect("its start")
         .parse()
         .expect("a number");
-    let up: f64 = read("/proc/uptime")
-        .split_whitespace()
-        .next()
-        .expect("two")
-        .parse()
-        .expect("a number");
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("after 1970");
-    now.as_nanos() as i64 - ((up - ticks / 100.0) * 1e9) as i64
+    let now = || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.expect("after 1970").as_nanos() as i64
+    };
+    // The two clocks are read one after the other, and a busy machine may do much in between.
+    loop {
+        let before = now();
+        let up: f64 = read("/proc/uptime")
+            .split_whitespace()
+            .next()
+            .expect("two")
+            .parse()
+            .expect("a number");
+        let after = now();
+        if after - before < 5_000_000 {
+            return after - ((up - ticks / 100.0) * 1e9) as i64;
+        }
+    }
 }
 
 /// What all these events say of a process that shares everything with this one, but for ids and
