@@ -120,6 +120,8 @@ pub enum EngineKind {
     ModernEbpf,
     /// Falco's kernel module. There is none here; the eBPF probe does its work.
     Kmod,
+    /// A command that is traced, without privileges.
+    Ptrace,
     /// A capture file.
     Replay,
     /// No system calls.

@@ -203,7 +203,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
         &mut section,
         "kind",
         "modern_ebpf",
-        &["modern_ebpf", "kmod", "replay", "nodriver"],
+        &["modern_ebpf", "kmod", "ptrace", "replay", "nodriver"],
     );
     let mut modern = r.section(&mut section, "modern_ebpf");
     // Rings are always one per CPU here: sharing one between CPUs only loses speed.
@@ -232,6 +232,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
     r.finish(&section);
     let kind = match kind.as_str() {
         "kmod" => EngineKind::Kmod,
+        "ptrace" => EngineKind::Ptrace,
         "replay" => EngineKind::Replay,
         "nodriver" => EngineKind::Nodriver,
         _ => EngineKind::ModernEbpf,

@@ -17,16 +17,17 @@ mod args;
 mod channels;
 mod drops;
 mod engine;
-#[cfg(feature = "live")]
-mod host;
 mod filter;
+mod host;
 mod housekeeping;
 mod info;
-#[cfg(feature = "live")]
 mod live;
 mod log;
 mod match_capture;
 mod picture;
+#[cfg(feature = "live")]
+mod probe_source;
+mod ptrace_source;
 mod recorder;
 mod replay;
 mod rule_files;
@@ -197,6 +198,9 @@ fn apply_options(args: &Args, config: &mut Config) {
     if let Some(path) = &args.replay {
         config.engine.kind = EngineKind::Replay;
         config.engine.capture_file = Some(path.clone());
+    }
+    if args.userspace || !args.watched.is_empty() {
+        config.engine.kind = EngineKind::Ptrace;
     }
     if let Some(snaplen) = args.snaplen {
         config.snaplen = snaplen;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use event::{EventType, EventView, Syscall, SyscallCode};
 use probe::{Options, Probe};
 
-use crate::harness::{at, call, minus, text};
 #[cfg(target_arch = "x86_64")]
-use crate::harness::{call32, runs_32_bit_programs};
+use crate::compat::{call32, runs_32_bit_programs};
+use crate::harness::{at, call, minus, text};
 use crate::with_probe;
 
 fn codes(names: &[&str]) -> Vec<SyscallCode> {

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 
 use probe::{DynamicSnaplen, Options};
 
-use crate::harness::{Harness, at, call};
+use crate::harness::{at, call};
 use crate::with_probe;
 
 /// Data that begins like this and goes on.
@@ -22,15 +22,14 @@ fn ports_and_content_decide_how_much_an_event_carries() {
         let ours = receiver.local_addr().expect("it is bound").port();
         let other = UdpSocket::bind("127.0.0.1:0").expect("loopback is there");
         let other = other.local_addr().expect("it is bound").port();
-        let mut h = Harness::new(&Options {
+        let mut h = crate::source::harness(&Options {
             exclude_own: false,
             dynamic_snaplen: Some(DynamicSnaplen {
                 full_ports: ours..=ours,
                 ..DynamicSnaplen::default()
             }),
             ..Options::default()
-        })
-        .unwrap_or_else(|err| panic!("{err}"));
+        });
         let mongodb = [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0xdd, 7, 0, 0];
         let cases: [(u16, &[u8], usize); 12] = [
             (ours, b"anything", 16_000),

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use probe::Options;
 
+#[cfg(target_arch = "x86_64")]
+use crate::compat::{call32, runs_32_bit_programs};
 use crate::files::Folder;
 use crate::harness::{Event, Harness, at, call, minus, text};
-#[cfg(target_arch = "x86_64")]
-use crate::harness::{call32, runs_32_bit_programs};
 use crate::with_probe;
 
 /// A buffer that two threads share, as a program that cheats does.
@@ -141,7 +141,7 @@ fn harness(toctou_protection: bool) -> Harness {
         toctou_protection_ia32: toctou_protection,
         ..Options::default()
     };
-    Harness::new(&options).unwrap_or_else(|err| panic!("{err}"))
+    crate::source::harness(&options)
 }
 
 /// `openat2` takes its flags from memory, too.
@@ -448,7 +448,7 @@ fn programs_of_32_bits_are_protected_from_the_first_look_on() {
             exclude_own: false,
             ..Options::default()
         };
-        let mut h = Harness::new(&options).unwrap_or_else(|err| panic!("{err}"));
+        let mut h = crate::source::harness(&options);
         for expected in ["/etc/harmless", path.to_str().expect("ASCII")] {
             let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT) as usize;
             let page = call(libc::SYS_mmap, [0, 4096, 3, flags, minus(1), 0]);
