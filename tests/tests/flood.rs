@@ -273,9 +273,18 @@ fn record_and_replay(duration: Duration) {
     assert_eq!(recorded, handled);
     assert_eq!(handled + drops, events);
     assert_eq!(live.len(), again.len());
+    // A process whose start was lost is looked up live, which a replay cannot do. Time and file are
+    // in the event itself.
+    let in_event = |line: &str| line.split(" process=").next().map(str::to_owned);
+    let mut differ = 0;
     for (live, again) in live.iter().zip(&again) {
-        assert_eq!(live, again);
+        if drops == 0 {
+            assert_eq!(live, again);
+        }
+        assert_eq!(in_event(live), in_event(again));
+        differ += usize::from(live != again);
     }
+    eprintln!("{differ} alerts name a process that only the live engine could look up");
 }
 
 #[test]
