@@ -421,4 +421,71 @@ struct unix_sock {
     struct sock *peer;
 };
 
+// io_uring.
+
+struct filename {
+    char *name;
+};
+
+struct open_how {
+    u64 flags, mode, resolve;
+};
+
+struct io_open {
+    int dfd;
+    u32 file_slot;
+    struct filename *filename;
+    struct open_how how;
+};
+
+struct io_connect {
+    void *addr;
+    int addr_len;
+};
+
+struct io_cmd_data {
+    u8 data[56];
+};
+
+struct io_cqe {
+    u64 user_data;
+    s32 res;
+    union {
+        u32 flags;
+        int fd;
+    };
+};
+
+struct __kernel_sockaddr_storage {
+    char data[128];
+};
+
+struct io_async_msghdr {
+    struct __kernel_sockaddr_storage addr;
+};
+
+// What newer kernels begin `struct io_async_msghdr` with.
+struct iou_vec {
+    u32 nr;
+};
+
+struct io_uring_task {
+    struct task_struct *task;
+};
+
+struct io_kiocb {
+    union {
+        struct file *file;
+        struct io_cmd_data cmd;
+    };
+    u8 opcode;
+    u64 flags;
+    struct io_cqe cqe;
+    struct io_uring_task *tctx;
+    void *async_data;
+};
+struct io_kiocb___old {
+    struct task_struct *task;
+};
+
 #pragma clang attribute pop

@@ -38,6 +38,7 @@
 #include "calls/process.h"
 #include "calls/system.h"
 #include "calls/tracepoints.h"
+#include "calls/uring.h"
 #include "calls/generic.h"
 
 // The kernel lends some helpers to programs under the GPL only. Its list of licenses has no word for

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use event::{Syscall, SyscallCode};
-use libbpf_rs::btf::{Btf, BtfType};
+use libbpf_rs::btf::Btf;
 use libbpf_rs::{
     Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, ProgramInput,
     ProgramMut,
@@ -18,7 +18,7 @@ use crate::counters::{COUNTER_WORDS, Counters, CpuCounters};
 use crate::cpus;
 use crate::entries::Entries;
 use crate::error::Error;
-use crate::features::Features;
+use crate::features::{self, Features};
 use crate::log;
 use crate::options::Options;
 use crate::reader::Reader;
@@ -428,22 +428,21 @@ impl std::fmt::Debug for Probe {
 
 fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
     let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
-    features.apply(&mut object)?;
+    let kernel = Btf::from_vmlinux()?;
+    features.fit(&kernel).apply(&mut object)?;
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
             map.set_max_entries(slots)?;
         }
     }
-    let kernel = Btf::from_vmlinux()?;
     for mut program in object.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let needed = is_needed(&name);
         let section = program.section().to_string_lossy().into_owned();
         // A kernel may be built without one of the tracepoints.
-        let there = section.strip_prefix("tp_btf/").is_none_or(|tracepoint| {
-            let name = format!("btf_trace_{tracepoint}");
-            kernel.type_by_name::<BtfType<'_>>(&name).is_some()
-        });
+        let there = section
+            .strip_prefix("tp_btf/")
+            .is_none_or(|tracepoint| features::has_tracepoint(&kernel, tracepoint));
         program.set_autoload(needed && there && features.need(&name));
     }
     object.load()

@@ -19,6 +19,7 @@ mod sockets;
 mod system;
 mod toctou;
 mod tracepoints;
+mod uring;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
