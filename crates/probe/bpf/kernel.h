@@ -45,11 +45,15 @@ enum bpf_map_type {
 };
 enum {
     BPF_ANY = 0,
+    BPF_NOEXIST = 1,
     BPF_F_NO_PREALLOC = 1,
     BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 };
 enum {
     BPF_RB_NO_WAKEUP = 1,
+    BPF_RB_AVAIL_DATA = 0,
+    BPF_RB_RING_SIZE = 1,
+    BPF_RB_CONS_POS = 2,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -327,6 +331,7 @@ struct linux_binprm {
 struct kernfs_node {
     struct kernfs_node *__parent;
     char *name;
+    u64 id;
 };
 struct kernfs_node___old {
     struct kernfs_node *parent;

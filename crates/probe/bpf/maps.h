@@ -73,6 +73,7 @@ struct counters {
     u64 no_ring;
     u64 no_filler;
     u64 foreign_abi;
+    u64 over_budget;  // also counted in ring_full
 };
 
 // A system call that returned, without the peculiarities of its ABI.
@@ -88,6 +89,11 @@ struct cpu {
     struct counters counters;
     struct call call;
     u64 about;  // the thread that an event of a tracepoint is about
+    // How full the ring is, see `budget.h`.
+    u32 until_look;  // records until that is looked at again
+    u32 pressure;
+    u64 ring_size;
+    u64 epoch;
 };
 
 struct {

@@ -65,10 +65,14 @@ pub struct CpuCounters {
     pub no_filler: u64,
     /// Lost: a call through an ABI whose numbers the probe does not know (32-bit ARM, the x32 ABI).
     pub foreign_abi: u64,
+    /// Of those in `ring_full`: kept out of a ring that still had room, because their process or
+    /// control group had written more than its share, or because only the most important records
+    /// may use the last of it. Not counted twice.
+    pub over_budget: u64,
 }
 
 /// The counters of `struct counters` in `bpf/maps.h`, as the words they are made of.
-pub(crate) const COUNTER_WORDS: usize = CATEGORIES + 5;
+pub(crate) const COUNTER_WORDS: usize = CATEGORIES + 6;
 
 impl CpuCounters {
     /// Everything that was lost, for whatever reason.
@@ -91,6 +95,7 @@ impl CpuCounters {
             no_ring,
             no_filler,
             foreign_abi,
+            over_budget,
         ] = words;
         Self {
             events,
@@ -108,6 +113,7 @@ impl CpuCounters {
             no_ring,
             no_filler,
             foreign_abi,
+            over_budget,
         }
     }
 
@@ -127,6 +133,7 @@ impl CpuCounters {
             self.no_ring,
             self.no_filler,
             self.foreign_abi,
+            self.over_budget,
         ]
     }
 }
@@ -181,7 +188,10 @@ mod tests {
         let counters = CpuCounters::from_words(words);
         assert_eq!(counters.words(), words);
         assert_eq!(counters.events, 1);
-        assert_eq!(counters.drops(), words[1..].iter().sum::<u64>());
+        let (_, losses) = words.split_first().unwrap();
+        let (over_budget, losses) = losses.split_last().unwrap();
+        assert_eq!(counters.over_budget, *over_budget);
+        assert_eq!(counters.drops(), losses.iter().sum::<u64>());
         let twice = Counters {
             per_cpu: vec![counters; 2],
             skipped_runs: 5,

@@ -20,6 +20,7 @@ use crate::entries::Entries;
 use crate::error::Error;
 use crate::features::{self, Features};
 use crate::log;
+use crate::noisy::{self, Noisy};
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::reader::mapping::page_size;
@@ -38,6 +39,11 @@ static OBJECT: &[u8] = {
 
 /// `sizeof(struct scratch)` of `bpf/maps.h`.
 const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
+
+/// How many processes and control groups the kernel keeps accounts of while rings are filling up,
+/// 150 bytes each.
+const SPENDERS_PER_CPU: u32 = 1024;
+const MAX_SPENDERS: u32 = 32_768;
 
 /// The dispatcher, attached from [`Probe::attach`] on.
 const DISPATCHER: &str = "sys_exit";
@@ -279,6 +285,22 @@ impl Probe {
         })
     }
 
+    /// Whose records were lost because a ring was full, the greatest losses first. The kernel keeps
+    /// accounts of the processes and control groups that wrote last while a ring was filling up,
+    /// some thousands of them; [`counters`](Self::counters) has the exact sum.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not hand it out.
+    pub fn noisy(&self) -> Result<Vec<Noisy>, Error> {
+        let spenders = map(&self.object, "spenders")?;
+        let entries = spenders.keys().filter_map(|key| {
+            let value = spenders.lookup(&key, MapFlags::ANY).ok().flatten()?;
+            Some((key, value))
+        });
+        Ok(noisy::sum_up(entries))
+    }
+
     /// Whether a call arrives with the parameters of its own event. The others arrive as the
     /// generic event, which says only that it was made.
     pub fn has_filler(&self, code: SyscallCode) -> bool {
@@ -433,6 +455,9 @@ fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
             map.set_max_entries(slots)?;
+        }
+        if map.name() == "spenders" {
+            map.set_max_entries((slots * SPENDERS_PER_CPU).min(MAX_SPENDERS))?;
         }
     }
     for mut program in object.progs_mut() {

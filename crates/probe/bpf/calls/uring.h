@@ -186,17 +186,17 @@ static __always_inline void send_request(u64 req, const struct request *request,
     if (request->nr == NR_CONNECT) {
         struct record r = {scratch->record, HEADER_SIZE + 2 * PARAMS_SOCKET_CONNECT_X, 0};
         put_uring_connect(&r, scratch, req, request, res);
-        send(&r, &cpu->counters, time, request->tid, EVENT_SOCKET_CONNECT_X,
+        send(&r, cpu, time, request->tid, EVENT_SOCKET_CONNECT_X,
              PARAMS_SOCKET_CONNECT_X, CATEGORY_CONNECT);
     } else if (request->nr == NR_OPENAT2) {
         struct record r = {scratch->record, HEADER_SIZE + 2 * PARAMS_SYSCALL_OPENAT2_X, 0};
         put_uring_open(&r, scratch, req, request, res, file);
-        send(&r, &cpu->counters, time, request->tid, EVENT_SYSCALL_OPENAT2_X,
+        send(&r, cpu, time, request->tid, EVENT_SYSCALL_OPENAT2_X,
              PARAMS_SYSCALL_OPENAT2_X, CATEGORY_OPEN);
     } else {
         struct record r = {scratch->record, HEADER_SIZE + 2 * PARAMS_SYSCALL_OPENAT_2_X, 0};
         put_uring_open(&r, scratch, req, request, res, file);
-        send(&r, &cpu->counters, time, request->tid, EVENT_SYSCALL_OPENAT_2_X,
+        send(&r, cpu, time, request->tid, EVENT_SYSCALL_OPENAT_2_X,
              PARAMS_SYSCALL_OPENAT_2_X, CATEGORY_OPEN);
     }
 }

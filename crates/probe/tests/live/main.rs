@@ -5,6 +5,7 @@
 
 mod descriptors;
 mod exec;
+mod fairness;
 mod files;
 mod harness;
 mod ids;

@@ -186,6 +186,7 @@ fn one(h: &mut Harness, entry: Entry, flags: u32, kind: EventType) -> (i64, Even
     (result.expect("it was waited for"), events.remove(0))
 }
 
+#[expect(clippy::print_stderr, reason = "a test that did not run says so")]
 /// Whether this machine has both io_uring and the tracepoints; says what is missing.
 fn can_run() -> bool {
     if Ring::new(0).is_none() {
