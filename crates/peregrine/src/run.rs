@@ -321,6 +321,7 @@ fn probe_options(config: &Config) -> probe::Options {
         snaplen: u16::try_from(config.snaplen).unwrap_or(u16::MAX),
         dynamic_snaplen: dynamic_snaplen(&config.engine.dynamic_snaplen),
         drop_failed: config.engine.drop_failed_exit,
+        io_uring: config.engine.io_uring,
         toctou_protection: config.engine.toctou_protection,
         log: Some(|level, line| match level {
             probe::LogLevel::Warn => tracing::warn!("libbpf: {line}"),

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "the layout is shared with the kernel programs")]
 
 use libbpf_rs::OpenObject;
+use libbpf_rs::btf::{Btf, BtfType};
 
 use crate::options::Options;
 
@@ -16,6 +17,8 @@ pub(crate) struct Features {
     full_port_first: u32,
     full_port_last: u32,
     statsd_port: u32,
+    /// What comes through io_uring is told of.
+    pub(crate) uring: u32,
 }
 
 /// The section that the programs have it in.
@@ -30,6 +33,7 @@ impl Features {
             full_port_first: 1,
             full_port_last: 0,
             statsd_port: 0,
+            uring: options.io_uring.into(),
         };
         if let Some(dynamic) = &options.dynamic_snaplen {
             features.dynamic_snaplen = 1;
@@ -42,18 +46,38 @@ impl Features {
 
     /// The same, without what only newer kernels have.
     pub(crate) fn least(self) -> Self {
-        Self { notes: 0, ..self }
+        Self {
+            notes: 0,
+            uring: 0,
+            ..self
+        }
+    }
+
+    /// Without what this kernel visibly lacks.
+    pub(crate) fn fit(self, kernel: &Btf<'_>) -> Self {
+        let uring = self.uring != 0 && has_tracepoint(kernel, "io_uring_submit_req");
+        Self {
+            uring: uring.into(),
+            ..self
+        }
     }
 
     /// Whether a program has anything to do.
     pub(crate) fn need(&self, program: &str) -> bool {
-        self.notes != 0 || !(program.starts_with("enter_") || program == "sys_enter")
+        match program {
+            "sys_enter" => self.notes != 0,
+            _ if program.starts_with("enter_") => self.notes != 0,
+            _ if program.starts_with("uring_") => self.uring != 0,
+            _ => true,
+        }
     }
 
     /// Whether a map is used. An older kernel may not know its kind.
     fn need_map(&self, name: &str) -> bool {
         match name {
-            "notes" | "long_notes" => self.notes != 0,
+            "notes" => self.notes != 0,
+            "long_notes" => self.notes != 0 || self.uring != 0,
+            "requests" => self.uring != 0,
             _ => true,
         }
     }
@@ -76,6 +100,12 @@ impl Features {
         }
         Ok(())
     }
+}
+
+/// Whether the kernel has a tracepoint; it may be built without it, or older.
+pub(crate) fn has_tracepoint(kernel: &Btf<'_>, name: &str) -> bool {
+    let name = format!("btf_trace_{name}");
+    kernel.type_by_name::<BtfType<'_>>(&name).is_some()
 }
 
 fn bytes(features: &Features) -> &[u8] {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use event::{Syscall, SyscallCode};
-use libbpf_rs::btf::{Btf, BtfType};
+use libbpf_rs::btf::Btf;
 use libbpf_rs::{
     Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, ProgramInput,
     ProgramMut,
@@ -18,8 +18,9 @@ use crate::counters::{COUNTER_WORDS, Counters, CpuCounters};
 use crate::cpus;
 use crate::entries::Entries;
 use crate::error::Error;
-use crate::features::Features;
+use crate::features::{self, Features};
 use crate::log;
+use crate::noisy::{self, Noisy};
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::reader::mapping::page_size;
@@ -38,6 +39,11 @@ static OBJECT: &[u8] = {
 
 /// `sizeof(struct scratch)` of `bpf/maps.h`.
 const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
+
+/// How many processes and control groups the kernel keeps accounts of while rings are filling up,
+/// 150 bytes each.
+const SPENDERS_PER_CPU: u32 = 1024;
+const MAX_SPENDERS: u32 = 32_768;
 
 /// The dispatcher, attached from [`Probe::attach`] on.
 const DISPATCHER: &str = "sys_exit";
@@ -288,6 +294,22 @@ impl Probe {
         })
     }
 
+    /// Whose records were lost because a ring was full, the greatest losses first. The kernel keeps
+    /// accounts of the processes and control groups that wrote last while a ring was filling up,
+    /// some thousands of them; [`counters`](Self::counters) has the exact sum.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not hand it out.
+    pub fn noisy(&self) -> Result<Vec<Noisy>, Error> {
+        let spenders = map(&self.object, "spenders")?;
+        let entries = spenders.keys().filter_map(|key| {
+            let value = spenders.lookup(&key, MapFlags::ANY).ok().flatten()?;
+            Some((key, value))
+        });
+        Ok(noisy::sum_up(entries))
+    }
+
     /// Whether a call arrives with the parameters of its own event. The others arrive as the
     /// generic event, which says only that it was made.
     pub fn has_filler(&self, code: SyscallCode) -> bool {
@@ -443,7 +465,8 @@ impl std::fmt::Debug for Probe {
 
 fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
     let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
-    features.apply(&mut object)?;
+    let kernel = Btf::from_vmlinux()?;
+    features.fit(&kernel).apply(&mut object)?;
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
             map.set_max_entries(slots)?;
@@ -452,17 +475,18 @@ fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
         if map.name() == "threads" && !MapType::TaskStorage.is_supported()? {
             map.set_autocreate(false)?;
         }
+        if map.name() == "spenders" {
+            map.set_max_entries((slots * SPENDERS_PER_CPU).min(MAX_SPENDERS))?;
+        }
     }
-    let kernel = Btf::from_vmlinux()?;
     for mut program in object.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let needed = is_needed(&name);
         let section = program.section().to_string_lossy().into_owned();
         // A kernel may be built without one of the tracepoints.
-        let there = section.strip_prefix("tp_btf/").is_none_or(|tracepoint| {
-            let name = format!("btf_trace_{tracepoint}");
-            kernel.type_by_name::<BtfType<'_>>(&name).is_some()
-        });
+        let there = section
+            .strip_prefix("tp_btf/")
+            .is_none_or(|tracepoint| features::has_tracepoint(&kernel, tracepoint));
         program.set_autoload(needed && there && features.need(&name));
     }
     object.load()

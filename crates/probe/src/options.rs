@@ -71,6 +71,9 @@ pub struct Options {
     /// was seen (see [`Probe::keep_up`](crate::Probe::keep_up)), because it costs every system call
     /// of the machine about 60 ns. x86-64 only.
     pub toctou_protection_ia32: bool,
+    /// Tell of opens and connects that come through io_uring, with the events of the system calls
+    /// that they stand for. On unless changed; kernels before 6.3 have no way to see them.
+    pub io_uring: bool,
     /// Where libbpf's log goes; nowhere when `None`.
     pub log: Option<LogHook>,
 }
@@ -85,6 +88,7 @@ impl Default for Options {
             drop_failed: false,
             toctou_protection: true,
             toctou_protection_ia32: false,
+            io_uring: true,
             log: None,
         }
     }

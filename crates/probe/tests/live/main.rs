@@ -7,6 +7,7 @@
 mod compat;
 mod descriptors;
 mod exec;
+mod fairness;
 mod files;
 mod harness;
 mod ids;
@@ -23,6 +24,7 @@ mod system;
 mod table;
 mod toctou;
 mod tracepoints;
+mod uring;
 
 use std::sync::{Mutex, PoisonError};
 
