@@ -226,3 +226,36 @@ fn workers_have_descriptors_of_their_own() {
         drop(load);
     }
 }
+
+/// Not a test but a measurement;
+/// `cargo test --release -p event-generator -- --ignored --nocapture acts_a_second`.
+#[test]
+#[ignore = "measures; says nothing about right or wrong"]
+fn how_many_acts_a_second() {
+    let context = action::Context::of_this_process().unwrap();
+    let named = |name: &str| {
+        let action = action::all().iter().find(|action| action.name == name);
+        Task::of_action(action.unwrap(), &context)
+    };
+    for name in [
+        "syscall.ReadSensitiveFileUntrusted",
+        "syscall.ChangeThreadNamespace",
+        "syscall.WriteBelowBinaryDir",
+    ] {
+        for (workers, descriptors) in [
+            (1, Descriptors::Shared),
+            (1, Descriptors::Own),
+            (2, Descriptors::Shared),
+            (2, Descriptors::Own),
+        ] {
+            let mut load = Load::start(vec![named(name)], workers, descriptors).unwrap();
+            load.begin(Schedule::Unthrottled);
+            std::thread::sleep(Duration::from_secs(2));
+            let done = load.end();
+            eprintln!(
+                "{name} {workers} workers, {descriptors:?} table: {:.0}/s",
+                done.rate()
+            );
+        }
+    }
+}
