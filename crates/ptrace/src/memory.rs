@@ -166,8 +166,38 @@ impl Memory {
 }
 
 #[cfg(test)]
+#[expect(unsafe_code, reason = "makes a process to read from")]
 mod tests {
     use super::*;
+
+    /// A copy of this process, stopped and traced; gone at the end.
+    struct Stopped(Tid);
+
+    impl Stopped {
+        fn new() -> Self {
+            // SAFETY: the child stops, and never comes back to anything that others may hold.
+            let pid = unsafe { libc::fork() };
+            if pid == 0 {
+                loop {
+                    // SAFETY: takes a number.
+                    unsafe { libc::raise(libc::SIGSTOP) };
+                }
+            }
+            assert!(pid > 0);
+            sys::seize(pid).unwrap();
+            // SAFETY: there is no place for a status.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) };
+            Self(pid)
+        }
+    }
+
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            sys::kill(self.0, libc::SIGKILL);
+            // SAFETY: there is no place for a status.
+            unsafe { libc::waitpid(self.0, std::ptr::null_mut(), libc::__WALL) };
+        }
+    }
 
     #[test]
     fn strings_end_at_their_end_or_at_the_limit() {
@@ -185,11 +215,22 @@ mod tests {
 
     #[test]
     fn the_ways_read_the_same() {
-        let text = c"some text";
-        let own = Memory::of(std::process::id() as Tid, Way::File);
-        let read = own.string(text.as_ptr() as u64, 100);
-        assert_eq!(read.unwrap(), text.to_bytes_with_nul());
-        assert_eq!(own.string(16, 100), None);
+        let text: Vec<u8> = (1..=40).chain([0]).collect();
+        let other = Stopped::new();
+        for way in [Way::Call, Way::File, Way::Peek] {
+            let memory = Memory::of(other.0, way);
+            for start in 0..text.len() {
+                let at = text.as_ptr() as u64 + start as u64;
+                assert_eq!(memory.string(at, 100).unwrap(), text[start..], "{way:?}");
+                for end in start..text.len() {
+                    let mut some = vec![0; end - start];
+                    assert!(memory.read(at, &mut some));
+                    assert_eq!(some, text[start..end], "{way:?}");
+                }
+            }
+            assert_eq!(memory.string(16, 100), None, "{way:?}");
+            assert_eq!(memory.u64(16), None, "{way:?}");
+        }
     }
 
     #[test]

@@ -277,6 +277,75 @@ fn calls_of_32_bits_give_the_same_events() {
     assert_eq!(sockets, [-i64::from(libc::EAFNOSUPPORT)]);
 }
 
+/// Forbids this thread, and what it starts, the calls that strict sandboxes forbid: reading others'
+/// memory, and copying their descriptors.
+fn forbid_the_short_ways() {
+    let step = |code, jt, k| libc::sock_filter { code, jt, jf: 0, k };
+    const DENY: u32 = 0x0005_0000 | libc::EPERM as u32;
+    const ALLOW: u32 = 0x7fff_0000;
+    let filter = [
+        step(0x20, 0, 0), // the number
+        step(0x15, 2, libc::SYS_process_vm_readv as u32),
+        step(0x15, 1, libc::SYS_pidfd_getfd as u32),
+        step(0x06, 0, ALLOW),
+        step(0x06, 0, DENY),
+    ];
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: the program outlives the call, which copies it; this thread is this test's own.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(
+            libc::syscall(libc::SYS_seccomp, 1, 0, &raw const program),
+            0
+        );
+    }
+}
+
+#[test]
+fn a_sandbox_that_forbids_the_short_ways_leaves_the_long_ones() {
+    forbid_the_short_ways();
+    let mut tuples = Vec::new();
+    let wanted = codes(&["connect", "mkdirat", "sendto"]);
+    let mut tracer = Tracer::prepare(&command("connect"), &wanted, Options::default())
+        .unwrap_or_else(|err| panic!("{err}"));
+    tracer.start().expect("it is there");
+    let mut names = Vec::new();
+    while tracer
+        .poll(FOREVER, |_, record| {
+            let view = EventView::parse(record).expect("a valid record");
+            let param = |name| {
+                let index = view.info().param(name).expect("it has one").0;
+                view.param(index).expect("it has one").to_vec()
+            };
+            match view.info().ident {
+                "SOCKET_CONNECT_X" => tuples.push((param("tuple"), param("addr"))),
+                "SYSCALL_MKDIRAT_X" => names.extend(seen(record).texts),
+                _ => tuples.push((param("tuple"), Vec::new())),
+            }
+        })
+        .unwrap_or_else(|err| panic!("{err}"))
+        != Progress::Ended
+    {}
+    assert_eq!(tracer.status(), Some(0));
+    assert_eq!(names, ["/absent/mark"]);
+    assert_eq!(tuples.len(), 4);
+    for (tuple, addr) in &tuples[..2] {
+        // Both ends; the peer's is the one that was asked for.
+        assert!(tuple.len() == 13 || tuple.len() == 37, "{tuple:?}");
+        let half = tuple.len() / 2;
+        assert_eq!(tuple[1 + half..], addr[1..]);
+        assert_ne!(tuple[half - 1..=half], [0, 0], "a port of our own");
+    }
+    let (unix, _) = &tuples[2];
+    assert!(unix[1..17] != [0; 16] && unix.len() > 18, "{unix:?}");
+    let (udp, _) = &tuples[3];
+    assert_eq!((udp[0], udp.len()), (2, 13));
+    assert_ne!(udp[5..7], [0, 0], "a port of our own");
+}
+
 #[test]
 fn a_command_that_cannot_be_started_is_an_error() {
     let prepare = |command: &str| {

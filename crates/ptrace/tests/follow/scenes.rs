@@ -27,6 +27,7 @@ pub(crate) fn play() {
         "killed-in-a-storm" => killed_in_a_storm(),
         "unwanted" => unwanted(),
         "ia32" => narrow(),
+        "connect" => connect(),
         "wait" => wait_for_ever(),
         other => panic!("no scene {other}"),
     }
@@ -236,6 +237,34 @@ fn wait_for_ever() {
         // SAFETY: takes nothing.
         unsafe { libc::pause() };
     }
+}
+
+fn connect() {
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    mark(c"/absent/mark");
+    for loopback in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = TcpListener::bind(loopback).expect("there is a port");
+        let address = listener.local_addr().expect("it is bound");
+        TcpStream::connect(address).expect("somebody listens");
+    }
+    let path = std::env::temp_dir().join(format!("ptrace-follow-{}.socket", std::process::id()));
+    let listener = UnixListener::bind(&path).expect("the temporary folder can be written");
+    let connected = UnixStream::connect(&path);
+    let _ = std::fs::remove_file(&path);
+    connected.expect("somebody listens");
+    drop(listener);
+    let (here, there) = (
+        UdpSocket::bind("127.0.0.1:0"),
+        UdpSocket::bind("127.0.0.1:0"),
+    );
+    let to = there
+        .expect("there is a port")
+        .local_addr()
+        .expect("it is bound");
+    here.expect("there is a port")
+        .send_to(b"x", to)
+        .expect("it can be sent");
 }
 
 #[cfg(not(target_arch = "x86_64"))]
