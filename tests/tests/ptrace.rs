@@ -216,6 +216,25 @@ fn what_was_recorded_gives_the_same_alerts() {
 }
 
 #[test]
+fn children_that_the_engine_inherits_are_not_waited_for() {
+    let sandbox = Sandbox::new();
+    // The shell starts the reader of the engine's output as a child of what becomes the engine.
+    let script = "exec \"$@\" > >(sed 's/^/through: /')";
+    let mut command = Command::new("bash");
+    command.args(["-c", script, "bash"]).arg(&sandbox.engine);
+    command
+        .args(sandbox.args(&["-u", "--", "cat", "/etc/passwd"]))
+        .current_dir("/");
+    let output = run(&mut command);
+    assert!(output.status.success(), "{}", log(&output));
+    let read = lines(&output);
+    assert!(
+        alert(&read, "read file=").starts_with("through: "),
+        "{read:?}"
+    );
+}
+
+#[test]
 fn a_signal_ends_the_engine_and_the_command() {
     let sandbox = Sandbox::new();
     let script = "trap 'exit 9' TERM; cat /etc/passwd; while :; do sleep 0.05; done";

@@ -252,6 +252,10 @@ impl Tracer {
                     }
                 }
                 Ok(None) if handled > 0 => return Ok(Progress::Running { handled }),
+                // There may be children that this program has inherited and knows nothing of.
+                Ok(None) if self.threads.is_empty() && self.early.is_empty() => {
+                    return Ok(Progress::Ended);
+                }
                 Ok(None) if waited => return Ok(Progress::Running { handled }),
                 Ok(None) => {
                     self.wait(wait);
