@@ -47,11 +47,11 @@ impl Sandbox {
     fn new() -> Self {
         let folder = Folder::new();
         let engine = folder.join("peregrine");
-        fs::copy(binary("peregrine"), &engine).unwrap();
+        fs::copy(binary("peregrine"), &engine).expect("the temporary folder can be written");
         folder.write("rules.yaml", RULES);
         for file in ["", "peregrine", "rules.yaml"] {
             let mode = fs::Permissions::from_mode(0o755);
-            fs::set_permissions(folder.join(file), mode).unwrap();
+            fs::set_permissions(folder.join(file), mode).expect("own file");
         }
         Self { folder, engine }
     }

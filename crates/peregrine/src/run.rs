@@ -180,7 +180,8 @@ fn watch_machine(run: &mut Run<'_>) -> Result<Ended> {
         tracing::info!("There is no kernel module here; the eBPF probe does its work");
     }
     tracing::info!("Opening 'syscall' source with modern BPF probe.");
-    let mut source = ProbeSource::load(&probe_options(run.config)).map_err(|err| with_other_way(&err))?;
+    let mut source =
+        ProbeSource::load(&probe_options(run.config)).map_err(|err| with_other_way(&err))?;
     // From here on events wait in the rings, so none of what happens during the scan is missed.
     source.start(&run.selection.syscalls)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
