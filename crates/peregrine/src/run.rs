@@ -203,7 +203,8 @@ fn watch_machine(run: &mut Run<'_>) -> Result<Ended> {
         tracing::info!("There is no kernel module here; the eBPF probe does its work");
     }
     tracing::info!("Opening 'syscall' source with modern BPF probe.");
-    let mut source = ProbeSource::load(&probe_options(run.config)).map_err(with_other_way)?;
+    let mut source =
+        ProbeSource::load(&probe_options(run.config)).map_err(|err| with_other_way(&err))?;
     // From here on events wait in the rings, so none of what happens during the scan is missed.
     source.start(run.chosen)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
@@ -291,7 +292,7 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
 
 /// Where the probe cannot run, a command can be watched all the same, or not even that.
 #[cfg(feature = "live")]
-fn with_other_way(err: anyhow::Error) -> anyhow::Error {
+fn with_other_way(err: &anyhow::Error) -> anyhow::Error {
     match ptrace::Tracer::check() {
         Ok(()) => anyhow!(
             "{err:#}. Without the probe a single command can be watched: peregrine -u … -- COMMAND"

@@ -75,7 +75,7 @@ pub struct CpuCounters {
 }
 
 /// The counters of `struct counters` in `bpf/maps.h`, as the words they are made of.
-pub(crate) const COUNTER_WORDS: usize = CATEGORIES + 6;
+pub(crate) const COUNTER_WORDS: usize = CATEGORIES + 7;
 
 impl CpuCounters {
     /// Everything that was lost, for whatever reason.
