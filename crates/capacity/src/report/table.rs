@@ -116,8 +116,9 @@ pub(super) fn thousands(number: f64) -> String {
     if !number.is_finite() {
         return "–".to_owned();
     }
-    if number.abs() < 10.0 && number.fract().abs() > 0.05 {
-        return format!("{number:.1}");
+    if number.abs() < 10.0 && number.fract() != 0.0 {
+        let text = format!("{number:.2}");
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
     }
     let digits = format!("{:.0}", number.abs());
     let mut out = String::new();
@@ -157,6 +158,8 @@ mod tests {
         let cases = [
             (0.0, "0"),
             (2.5, "2.5"),
+            (0.55, "0.55"),
+            (3.0, "3"),
             (999.4, "999"),
             (365_098.75, "365 099"),
             (1e7, "10 000 000"),
