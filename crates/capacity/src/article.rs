@@ -61,6 +61,9 @@ pub enum Chosen {
     BeforeDrops,
     /// No sample has drops; it is the one with the most alerts per second.
     NoDrops,
+    /// There were no statistics and no losses to speak of; it is the one with the most alerts per
+    /// second.
+    NoLosses,
     /// There were no statistics; it is the last before alerts were lost in earnest.
     BeforeLosses,
     /// There were no statistics, and every round lost alerts: it is the one that lost least.
@@ -164,7 +167,7 @@ fn alerts(
     } else {
         let clean = |round: &BenchRound| round.lost.is_none_or(|lost| lost <= LOST_IN_EARNEST);
         match rounds.iter().position(|round| !clean(round)) {
-            None => (fastest()?, Chosen::BeforeLosses),
+            None => (fastest()?, Chosen::NoLosses),
             Some(0) => (
                 rounds.iter().min_by(|left, right| {
                     let lost = |round: &BenchRound| round.lost.unwrap_or(0.0);

@@ -52,6 +52,17 @@ pub enum Error {
     /// Alerts came, and can come no more.
     #[error("alerts can no longer be heard: {0}")]
     Deaf(String),
+    /// The groups that limit an engine.
+    #[error(transparent)]
+    Cgroup(#[from] crate::capacity_test::CgroupError),
+    /// A file of an earlier run.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Where it is wrong, and how.
+        source: capacity::read::ReadError,
+    },
     /// A file or a system call.
     #[error("{step}: {source}")]
     Io {

@@ -2,7 +2,7 @@
 
 /// A line that cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("line {line}: {problem}\n  | {snippet}\n  = expected {expected}")]
+#[error("line {line}: {problem}; expected {expected}; the line is `{snippet}`")]
 pub struct ReadError {
     /// Counted from 1; 0 when it is about the file as a whole.
     pub line: usize,

@@ -39,6 +39,7 @@ pub fn analysis(found: &Analysis) -> String {
             match alerts.chosen {
                 Chosen::BeforeDrops => "the last before the kernel dropped events",
                 Chosen::NoDrops => "the fastest; no sample has drops",
+                Chosen::NoLosses => "the fastest; no round lost alerts to speak of",
                 Chosen::BeforeLosses =>
                     "the last before alerts were lost; no statistics were given",
                 Chosen::AllLost => "the one that lost least; every round lost alerts",
