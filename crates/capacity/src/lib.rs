@@ -21,6 +21,7 @@
 pub mod article;
 pub mod bursts;
 pub mod diagnosis;
+pub mod halving;
 pub mod read;
 pub mod report;
 pub mod round;

@@ -157,8 +157,14 @@ impl Hierarchies {
     }
 }
 
-/// Whether the maker of a group, `PID-START-N`, still runs.
-fn is_alive(maker: &str) -> bool {
+/// What names of this process's things carry: `PID-START`.
+pub(super) fn maker() -> String {
+    let pid = std::process::id();
+    format!("{pid}-{}", start_time(&pid.to_string()).unwrap_or_default())
+}
+
+/// Whether the maker of something, `PID-START` and perhaps more after a `-`, still runs.
+pub(super) fn is_alive(maker: &str) -> bool {
     let mut parts = maker.split('-');
     let (Some(pid), Some(start)) = (parts.next(), parts.next()) else {
         return false;
@@ -206,9 +212,7 @@ impl Group {
         number: u32,
         limits: Limits,
     ) -> Result<Self, Error> {
-        let pid = std::process::id();
-        let start = start_time(&pid.to_string()).unwrap_or_default();
-        let name = format!("{PREFIX}{pid}-{start}-{number}");
+        let name = format!("{PREFIX}{}-{number}", maker());
         let group = match hierarchies {
             Hierarchies::V2(root) => {
                 let path = root.join(name);

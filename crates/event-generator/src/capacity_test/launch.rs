@@ -27,13 +27,15 @@ pub(super) struct Launched {
 }
 
 impl Launched {
-    /// Starts `program` with its arguments under `limits`; what it says goes to files in `folder`.
+    /// Starts `program` with its arguments under `limits`, on one CPU or on all; what it says goes to
+    /// a file in `folder`.
     ///
     /// # Errors
     /// When the limits cannot be set, or it cannot be started.
     pub(super) fn start(
         program: &[String],
         limits: Limits,
+        cpu: Option<usize>,
         number: u32,
         folder: &Path,
     ) -> Result<Self, Error> {
@@ -45,7 +47,7 @@ impl Launched {
         let doors = group.as_ref().map(Group::doors).unwrap_or_default();
         let said = folder.join("engine.log");
         let start = || -> std::io::Result<Child> {
-            limited::command(&doors, program)?
+            limited::command(&doors, cpu, program)?
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(File::create(&said)?)
@@ -78,7 +80,10 @@ impl Launched {
         let deadline = Instant::now() + timeout;
         while !is_ready() {
             if let Some(status) = self.has_ended() {
-                return Err(Error::Engine(format!("ended at its start with {status}{}", self.words())));
+                return Err(Error::Engine(format!(
+                    "ended at its start with {status}{}",
+                    self.words()
+                )));
             }
             if Instant::now() >= deadline {
                 return Err(Error::Engine(format!(

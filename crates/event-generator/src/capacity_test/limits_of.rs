@@ -50,7 +50,11 @@ fn tighten(limits: &mut Limits, group: &Path) {
         Some(text.trim().to_owned())
     };
     let quota = read("cpu.max").or_else(|| {
-        Some(format!("{} {}", read("cpu.cfs_quota_us")?, read("cpu.cfs_period_us")?))
+        Some(format!(
+            "{} {}",
+            read("cpu.cfs_quota_us")?,
+            read("cpu.cfs_period_us")?
+        ))
     });
     if let Some(cpus) = quota.as_deref().and_then(cpus) {
         limits.cpus = Some(limits.cpus.map_or(cpus, |other| other.min(cpus)));
