@@ -61,7 +61,8 @@ fn the_benchmark_of_the_article_runs_and_every_alert_is_accounted_for() {
             "--sleep",
             "2ms",
         ])
-        .args(["--rounds", "3", "--json-result", result.to_str().unwrap()]));
+        .args(["--rounds", "3", "--json-result", result.to_str().unwrap()])
+        .args(["--stats-file", stats.to_str().unwrap()]));
     let log = String::from_utf8_lossy(&bench.stderr);
     assert!(bench.status.success(), "{log}");
     let (status, _, stderr) = engine.stop();
@@ -99,6 +100,11 @@ fn the_benchmark_of_the_article_runs_and_every_alert_is_accounted_for() {
     for round in json["rounds"].as_array().unwrap() {
         expected += round["expected"].as_u64().unwrap();
         actual += round["actual"].as_u64().unwrap();
+        // The engine's own counters are set beside what is lost, and cover it.
+        assert_eq!(round["counters"]["unexplained"], 0, "{json}");
+        assert!(round["counters"]["counters"]["events"].as_u64().unwrap() > 0);
+        // Every alert says when its event happened.
+        assert_eq!(round["latency"]["count"], round["actual"], "{json}");
     }
     assert!(expected > 100, "{json}");
     assert!(actual <= expected, "{json}");

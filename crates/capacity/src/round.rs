@@ -31,6 +31,8 @@ pub struct Round {
     pub pause: Option<f64>,
     /// Events per second that the engine's kernel side counted while loaded.
     pub events_per_second: Option<f64>,
+    /// System calls per second that the load made, where that is known.
+    pub load_syscalls: Option<f64>,
     /// Alerts that should have come; 0 where the load raises none.
     pub expected: u64,
     /// Alerts that came, until the rest was over.
@@ -144,6 +146,7 @@ pub(crate) mod tests {
             achieved: rate,
             pause: None,
             events_per_second: Some(40.0 * rate),
+            load_syscalls: None,
             expected: (5.0 * rate) as u64,
             actual: (5.0 * rate) as u64,
             kernel_drops: Some(0),

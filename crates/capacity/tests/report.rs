@@ -51,6 +51,7 @@ fn run(cpus: f64, capacity: f64) -> Run {
             achieved: rate,
             pause: None,
             events_per_second: Some(40.0 * rate),
+            load_syscalls: None,
             expected: (5.0 * rate) as u64,
             actual: (5.0 * held) as u64,
             kernel_drops: Some((200.0 * (rate - held)) as u64),

@@ -31,9 +31,12 @@ pub enum Error {
     /// The channel alerts come through.
     #[error(transparent)]
     Alerts(#[from] crate::alerts::Error),
+    /// The engine that is watched.
+    #[error(transparent)]
+    Watch(#[from] crate::watch::Error),
     /// The process that is watched.
     #[error(transparent)]
-    Process(#[from] crate::bench::ProcessError),
+    Process(#[from] crate::watch::ProcessError),
     /// No alert came for actions that were done to try.
     #[error(
         "no alert came within {within:?} for {tried} actions done to try: is an engine running, are \

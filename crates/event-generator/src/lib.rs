@@ -11,6 +11,10 @@
 //! - [`bench`]: load, rounds, statistics. The logic of rounds is pure and knows neither time nor
 //!   threads.
 //! - [`capacity_test`]: which rate an engine holds, and why no more.
+//! - [`load`]: threads that do actions or system calls on a schedule, and count them.
+//! - [`watch`]: an engine's process and its own counters.
+//! - [`bench`]: rounds, statistics, where lost alerts went. The logic of rounds is pure and knows
+//!   neither time nor threads.
 //!
 //! Commands, flags and lines are those of the original, so that scripts keep working. It differs
 //! where the original misleads: a failed action or test is an exit code of 1, a channel that cannot
@@ -24,8 +28,10 @@ pub mod commands;
 mod error;
 mod go;
 mod interrupt;
+pub mod load;
 pub mod log;
 pub mod selection;
+pub mod watch;
 
 pub use error::Error;
 pub use interrupt::Interrupt;

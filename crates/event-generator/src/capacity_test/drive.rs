@@ -76,8 +76,7 @@ pub(super) fn run(
         let round = run.limit_round(course.criterion).cloned();
         run.syscalls_per_second = round.as_ref().and_then(|round| {
             // Where the engine does not count, the load knows what it did itself.
-            let own = (!course.raises_alerts).then_some(round.achieved);
-            round.events_per_second.or(own)
+            round.events_per_second.or(round.load_syscalls)
         });
         run.eps = round
             .filter(|_| course.raises_alerts)

@@ -48,6 +48,11 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Where lines go.
+    pub(super) fn log(&self) -> &'a Log {
+        self.log
+    }
+
     /// A size begins.
     pub(super) fn size(&self, what: &str) {
         if self.size.get() > 0 {

@@ -235,6 +235,7 @@ impl Stand<'_> {
                 let idle = self.baseline.and_then(|idle| idle.events_per_second);
                 ((events as f64 - idle.unwrap_or(0.0) * rest.max(0.0)) / seconds).max(0.0)
             }),
+            load_syscalls: done.syscalls.map(|calls| calls as f64 / seconds),
             expected: if has_alerts { done.acts() } else { 0 },
             actual: if has_alerts { actual } else { 0 },
             kernel_drops: counted.kernel_drops,

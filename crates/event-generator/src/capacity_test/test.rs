@@ -262,9 +262,9 @@ impl<'a> Test<'a> {
         let began = Instant::now();
         let mut tasks = self.tasks(progress)?;
         let folder = folder::new()?;
-        let tally = Arc::new(Tally::new(tasks.iter().map(Task::name)));
+        let tally = Arc::new(Tally::new(tasks.iter().map(|task| task.name)));
         progress.phase("starting the engine", None);
-        let mut under_test = self.start(number, limits, folder.path(), &tally, progress)?;
+        let mut under_test = self.start(number, limits, folder.path(), &tally, progress.log())?;
         let (load, names) = self.load(&mut tasks, &tally, &mut under_test, progress)?;
         report.method.load = names
             .iter()
@@ -336,7 +336,7 @@ impl<'a> Test<'a> {
         limits: Limits,
         folder: &Path,
         tally: &Arc<Tally>,
-        progress: &Progress,
+        log: &Log,
     ) -> Result<UnderTest, Error> {
         let flags = self.flags;
         let mut files: Vec<PathBuf> = [&flags.stats_file, &flags.metrics_file]
@@ -345,11 +345,10 @@ impl<'a> Test<'a> {
             .cloned()
             .collect();
         let url = flags.metrics_url.clone();
-        let listen = |alert_flags: &AlertFlags| {
-            alerts::listen(alert_flags, POLLING, tally.clone(), progress.log())
-        };
+        let listen =
+            |alert_flags: &AlertFlags| alerts::listen(alert_flags, POLLING, tally.clone(), log);
         let hears = self.raises_alerts();
-        let Some(program) = self.program.first() else {
+        if self.program.is_empty() {
             let pid = flags.pid.unwrap_or_default();
             let ear = hears.then(|| listen(&flags.alerts)).transpose()?;
             let watch = Watch::start(&Sources {
@@ -363,7 +362,7 @@ impl<'a> Test<'a> {
                 watch,
                 pid,
             });
-        };
+        }
         let is_wired = !flags.as_is && self.engine.kind != Kind::Other;
         let socket = folder.join("engine.sock");
         let counters = folder.join("counters");
@@ -453,7 +452,7 @@ impl<'a> Test<'a> {
             Load::start(tasks, usize::from(workers), Descriptors::Own)
                 .map_err(Error::io("start the threads of the load"))
         };
-        let names: Vec<String> = tasks.iter().map(|task| task.name().to_owned()).collect();
+        let names: Vec<String> = tasks.iter().map(|task| task.name.to_owned()).collect();
         let mut load = start(std::mem::take(tasks), self.workers)?;
         for (at, failure) in load.refused() {
             progress.warn(&format!("{} is left out: {failure}", names[*at]));

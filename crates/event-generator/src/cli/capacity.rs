@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use super::flags::AlertFlags;
 use crate::capacity_test::Kind;
 use crate::go::parse_duration;
+use crate::load::SyscallLoad;
 
 /// Flags of `capacity`.
 #[derive(Args, Clone, Debug)]
@@ -115,17 +116,6 @@ pub enum CapacityCommand {
         #[arg(long)]
         json: bool,
     },
-}
-
-/// Loads of system calls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum SyscallLoad {
-    /// Ten different calls in turn.
-    Mix,
-    /// open and close of one file.
-    Open,
-    /// fork and exec of a small program.
-    Exec,
 }
 
 fn parse_cpus(text: &str) -> Result<f64, String> {

@@ -9,7 +9,7 @@ mod capacity;
 mod flags;
 mod settings;
 
-pub use capacity::{CapacityCommand, CapacityFlags, SyscallLoad};
+pub use capacity::{CapacityCommand, CapacityFlags};
 pub use flags::{
     AlertFlags, BenchFlags, Common, Given, KubernetesFlags, ListFlags, ListFormat, RunFlags,
     SecurityMode, TestFlags,
