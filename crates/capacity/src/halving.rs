@@ -60,7 +60,7 @@ impl Halving {
 
     /// At most so many rounds are left.
     pub fn rounds_left(&self) -> u32 {
-        128 - u32::try_from(self.pause.as_nanos().leading_zeros()).unwrap_or(128) + FLAT
+        128 - self.pause.as_nanos().leading_zeros() + FLAT
     }
 
     /// Takes what came of a round.

@@ -66,6 +66,9 @@ pub enum Error {
         /// Where it is wrong, and how.
         source: capacity::read::ReadError,
     },
+    /// The engine under test.
+    #[error("the engine {0}")]
+    Engine(String),
     /// A file or a system call.
     #[error("{step}: {source}")]
     Io {

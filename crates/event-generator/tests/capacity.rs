@@ -92,7 +92,7 @@ fn a_known_capacity_is_found_within_five_percent() {
             "{rate} of {capacity}"
         );
         assert!(dirty > capacity, "{dirty} of {capacity}");
-        assert!(run.rounds.iter().any(|round| !round.latency.is_some()));
+        assert!(run.rounds.iter().any(|round| round.latency.is_none()));
         assert!(!run.samples.is_empty() && run.baseline.is_some());
     }
 }
@@ -268,7 +268,7 @@ fn nothing_is_left_after_an_interruption_and_little_after_a_kill() {
     assert!(interrupt.expect("kill is there").success());
     child.wait().expect("it is ours");
     is_gone(engine);
-    assert_eq!(leftovers(child.id(), folder.path()), [PathBuf::new(); 0]);
+    assert_eq!(leftovers(child.id(), folder.path()), Vec::<PathBuf>::new());
 
     let (mut child, engine) = start();
     child.kill().expect("it runs");
@@ -277,11 +277,11 @@ fn nothing_is_left_after_an_interruption_and_little_after_a_kill() {
     is_gone(engine);
     assert!(!leftovers(child.id(), folder.path()).is_empty());
     let (mut next, _) = start();
-    assert_eq!(leftovers(child.id(), folder.path()), [PathBuf::new(); 0]);
+    assert_eq!(leftovers(child.id(), folder.path()), Vec::<PathBuf>::new());
     let interrupt = Command::new("kill")
         .args(["-INT", &next.id().to_string()])
         .status();
     assert!(interrupt.expect("kill is there").success());
     next.wait().expect("it is ours");
-    assert_eq!(leftovers(next.id(), folder.path()), [PathBuf::new(); 0]);
+    assert_eq!(leftovers(next.id(), folder.path()), Vec::<PathBuf>::new());
 }
