@@ -489,10 +489,9 @@ fn a_rate_is_kept_or_said_to_be_missed() {
     let round = &json["rounds"][0];
     let number = |name: &str| round[name].as_f64().unwrap();
     let due = (1000.0 * number("loaded_seconds")).floor();
-    assert!(
-        (due..=due + 1.0).contains(&(number("expected") + number("behind"))),
-        "{json}"
-    );
+    // Besides the one that is due at the end, each worker may be about to begin one then.
+    let begun_or_behind = number("expected") + number("behind");
+    assert!((due..=due + 3.0).contains(&begun_or_behind), "{json}");
     assert_eq!(round["lateness"]["count"], round["expected"]);
     assert_eq!(
         (&round["sleep_ns"], &round["rate"]),

@@ -57,7 +57,7 @@ impl std::fmt::Display for Slow {
         match self.action.waiting {
             Some(waiting) if waiting as f64 > self.action.mean / 2.0 => write!(
                 f,
-                ", {} of it waiting (disk, lock or another process)",
+                ", {} of it off the CPU (disk, lock, or others on it)",
                 time(waiting as f64)
             )?,
             Some(_) => f.write_str(", most of it on a CPU")?,
@@ -105,8 +105,8 @@ mod tests {
         all[1].waiting = Some(850_000);
         assert_eq!(
             slowest(&all, 2).unwrap().to_string(),
-            "WriteBelowBinaryDir takes 900 µs, 850 µs of it waiting (disk, lock or another \
-             process): without it the loop would reach 1333333 EPS"
+            "WriteBelowBinaryDir takes 900 µs, 850 µs of it off the CPU (disk, lock, or others on \
+             it): without it the loop would reach 1333333 EPS"
         );
         all[1].waiting = Some(1_000);
         assert!(slowest(&all, 1).unwrap().to_string().contains("on a CPU"));

@@ -24,7 +24,7 @@ pub enum Schedule {
 const CATCH_UP: u64 = 1_000_000;
 
 impl Schedule {
-    /// How many acts are due within `time`; `None` when the schedule does not say or does not insist.
+    /// How many acts are due before `time` is over; `None` when the schedule does not say or does not insist.
     pub fn due_within(self, time: Duration) -> Option<u64> {
         match self {
             Self::Rate(rate) if rate > 0.0 => Some((rate * time.as_secs_f64()) as u64),

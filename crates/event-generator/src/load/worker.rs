@@ -191,12 +191,13 @@ impl Worker {
     /// Waits until an act is due; says when it is, or `None` when the round is over.
     fn wait(&self, due: u64, table: &Timetable, begin: Instant) -> Option<u64> {
         loop {
+            // First: what comes due while the round ends is not begun.
+            if !self.running.load(Ordering::Relaxed) {
+                return None;
+            }
             let now = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
             if now >= due {
                 return Some(now);
-            }
-            if !self.running.load(Ordering::Relaxed) {
-                return None;
             }
             let left = due - now;
             let sleep = if !table.spins() {
