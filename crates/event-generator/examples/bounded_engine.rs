@@ -5,8 +5,8 @@
 //! bounded_engine STATISTICS_FILE EVENTS_PER_SECOND NANOSECONDS_PER_EVENT
 //! ```
 //!
-//! It takes its parent for the load and each read of a file by it for an event: the kernel counts
-//! those in `/proc/PID/io`, exactly and for everybody. What it holds is reckoned from the beginning
+//! It takes its parent for the load and each of its writes for an event: the kernel counts those in
+//! `/proc/PID/io`, exactly and for everybody, and the parent makes hardly any but for its load. What it holds is reckoned from the beginning
 //! of a burst, so that a load or an engine that had to wait for a CPU in between is not mistaken for
 //! one that is too fast.
 
@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// Time between two lines of statistics.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Fewer events a second than this are those of a parent at rest.
-const REST: f64 = 100.0;
+const REST: f64 = 30.0;
 /// A burst is over when the parent has rested for so long.
 const PAUSE: Duration = Duration::from_millis(500);
 /// So much may come at once.
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let parent = std::os::unix::process::parent_id();
-    let Some(mut before) = reads(parent) else {
+    let Some(mut before) = writes(parent) else {
         return ExitCode::FAILURE;
     };
     let (mut events, mut drops, mut sample) = (0_u64, 0_u64, 0_u64);
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let (mut looked, mut busy, mut wrote) = (Instant::now(), Instant::now(), Instant::now());
     loop {
         std::thread::sleep(TICK);
-        let Some(now) = reads(parent) else {
+        let Some(now) = writes(parent) else {
             return ExitCode::SUCCESS;
         };
         let (new, time) = (now - before, looked.elapsed());
@@ -80,11 +80,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// How often a process has read.
-fn reads(pid: u32) -> Option<u64> {
+/// How often a process has written.
+fn writes(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
     text.lines()
-        .find_map(|line| line.strip_prefix("syscr: ")?.parse().ok())
+        .find_map(|line| line.strip_prefix("syscw: ")?.parse().ok())
 }
 
 fn burn(time: Duration) {

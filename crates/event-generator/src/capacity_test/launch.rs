@@ -98,6 +98,16 @@ impl Launched {
         Ok(())
     }
 
+    /// What an error comes from: the end of the engine, if it has ended.
+    pub(super) fn explain(&mut self, error: Error) -> Error {
+        match self.has_ended() {
+            Some(status) => {
+                Error::Engine(format!("ended at its start with {status}{}", self.words()))
+            }
+            None => error,
+        }
+    }
+
     /// How it ended, if it has.
     pub(super) fn has_ended(&mut self) -> Option<String> {
         self.child

@@ -167,6 +167,8 @@ impl Stand<'_> {
         let mut last_news = ended;
         let mut heard = self.tally.heard_in_all();
         let mut caught_up = None;
+        // When the engine first said what it had counted after the load.
+        let mut first_count = None;
         loop {
             if !self.interrupt.sleep(GLANCE) {
                 return Ok(None);
@@ -186,7 +188,12 @@ impl Stand<'_> {
                 sample.at > ended + SILENCE
                     && sample.usage.is_none_or(|usage| is_idle(usage.cpu_percent))
             });
-            let has_counted = !self.watch.counts() || self.watch.is_newer_than(last_news);
+            if first_count.is_none() && self.watch.is_newer_than(last_news) {
+                first_count = Some(now);
+            }
+            // What it said first it may have counted before the load ended; so it has to say it twice.
+            let has_counted = !self.watch.counts()
+                || first_count.is_some_and(|first| self.watch.is_newer_than(first.max(last_news)));
             let is_quiet = is_calm && has_counted && now - last_news >= SILENCE;
             if is_quiet && caught_up.is_none() {
                 caught_up = Some((last_news - ended).as_secs_f64());

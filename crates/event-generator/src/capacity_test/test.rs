@@ -273,6 +273,13 @@ impl<'a> Test<'a> {
         if let Some(ear) = &under_test.ear {
             report.method.alerts = ear.address().to_owned();
         }
+        let process = Process::watch(under_test.pid).map_err(|error| {
+            let error = Error::from(error);
+            match &mut under_test.launched {
+                Some(launched) => launched.explain(error),
+                None => error,
+            }
+        })?;
         let stand = Stand {
             load,
             names,
@@ -280,7 +287,7 @@ impl<'a> Test<'a> {
             ear: under_test.ear.as_ref(),
             watch: under_test.watch,
             engine: under_test.launched.as_mut(),
-            process: Process::watch(under_test.pid)?,
+            process,
             interrupt: self.interrupt,
             began,
             samples: Vec::new(),
@@ -409,7 +416,8 @@ impl<'a> Test<'a> {
             pid: Some(pid),
             files,
             url,
-        })?;
+        })
+        .map_err(|error| launched.explain(error.into()))?;
         Ok(UnderTest {
             launched: Some(launched),
             ear,
