@@ -8,6 +8,9 @@
 //! - [`alerts`]: hearing what an engine says, over gRPC or HTTP. Always on a thread of its own: an
 //!   alert that arrives never holds up an action.
 //! - [`commands`]: `list`, `explain`, `run`, `test`, `bench`; one module each.
+//! - [`bench`]: load, rounds, statistics. The logic of rounds is pure and knows neither time nor
+//!   threads.
+//! - [`capacity_test`]: which rate an engine holds, and why no more.
 //! - [`load`]: threads that do actions or system calls on a schedule, and count them.
 //! - [`watch`]: an engine's process and its own counters.
 //! - [`bench`]: rounds, statistics, where lost alerts went. The logic of rounds is pure and knows
@@ -19,6 +22,7 @@
 
 pub mod alerts;
 pub mod bench;
+pub mod capacity_test;
 pub mod cli;
 pub mod commands;
 mod error;
@@ -40,6 +44,10 @@ use std::process::ExitCode;
 /// The exit code is 0 when all went well, and 1 for a usage error, a failed action or test, or an
 /// engine that cannot be reached.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = capacity_test::limited::main(&arguments) {
+        return code;
+    }
     let cli = match cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => return error.report(),

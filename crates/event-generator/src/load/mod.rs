@@ -198,13 +198,18 @@ impl Load {
             Some(Answer::Once(failed)) => failed,
             _ => Vec::new(),
         };
-        for hand in &self.hands[1..] {
-            let places = failed.iter().map(|(at, _)| *at).collect();
-            let _ = hand.ask(Order::LeaveOut(places));
-        }
+        let places: Vec<usize> = failed.iter().map(|(at, _)| *at).collect();
+        self.leave_out(&places);
         let before = self.refused.len();
         self.refused.extend(failed);
         &self.refused[before..]
+    }
+
+    /// Leaves tasks out from now on.
+    pub fn leave_out(&mut self, places: &[usize]) {
+        for hand in &self.hands {
+            let _ = hand.ask(Order::LeaveOut(places.to_vec()));
+        }
     }
 
     /// Lets the workers begin.

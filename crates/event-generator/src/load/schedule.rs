@@ -11,6 +11,9 @@ pub enum Schedule {
     /// not made good. Short waits are spent spinning. This is how a sleep between actions behaves
     /// when the actions themselves take no time.
     Every(Duration),
+    /// A pause before each act of each worker (a closed loop). The rate is what is left of it by the
+    /// time of the acts, as in a benchmark of 2021.
+    Pause(Duration),
     /// So many a second, whatever happens (an open loop). What is late is done as soon as possible and
     /// counts as late, so that a slow act or a busy CPU cannot lower the rate unseen. Waits are slept.
     Rate(f64),
@@ -61,7 +64,7 @@ impl Timetable {
     /// When the next act is due, in nanoseconds after the beginning; `None`: at once, always.
     pub(super) fn due(&self) -> Option<u64> {
         match self.schedule {
-            Schedule::Unthrottled => None,
+            Schedule::Unthrottled | Schedule::Pause(_) => None,
             Schedule::Every(interval) if interval.is_zero() => None,
             _ => Some(self.due),
         }
@@ -87,9 +90,17 @@ impl Timetable {
     /// The time between two acts of this worker, in nanoseconds.
     pub(super) fn between(&self) -> u64 {
         match self.schedule {
-            Schedule::Unthrottled => 0,
+            Schedule::Unthrottled | Schedule::Pause(_) => 0,
             Schedule::Every(interval) => self.interval(interval),
             Schedule::Rate(rate) => (self.workers as f64 * 1e9 / rate) as u64,
+        }
+    }
+
+    /// How long to pause before the next act, whenever that is.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        match self.schedule {
+            Schedule::Pause(pause) if !pause.is_zero() => Some(pause),
+            _ => None,
         }
     }
 

@@ -133,6 +133,11 @@ impl Worker {
         };
         let mut table = Timetable::new(schedule, self.number, self.workers);
         while self.running.load(Ordering::Relaxed) {
+            if let Some(pause) = table.pause()
+                && !self.pause(pause)
+            {
+                break;
+            }
             if let Some(due) = table.due() {
                 let Some(now) = self.wait(due, &table, begin) else {
                     break;
@@ -170,6 +175,17 @@ impl Worker {
             }
         }
         round
+    }
+
+    /// Sleeps for so long; `false` when the round is over.
+    fn pause(&self, pause: Duration) -> bool {
+        let mut left = pause;
+        while !left.is_zero() && self.running.load(Ordering::Relaxed) {
+            let part = left.min(EAR);
+            std::thread::sleep(part);
+            left -= part;
+        }
+        self.running.load(Ordering::Relaxed)
     }
 
     /// Waits until an act is due; says when it is, or `None` when the round is over.

@@ -91,6 +91,12 @@ impl Process {
 }
 
 impl Moment {
+    /// CPU time since its start.
+    pub fn cpu(&self) -> Duration {
+        let ticks = rustix::param::clock_ticks_per_second().max(1);
+        Duration::from_nanos(self.stat.cpu_ticks.saturating_mul(1_000_000_000 / ticks))
+    }
+
     /// What was used from here until `later`.
     pub fn until(&self, later: &Self) -> Usage {
         let ticks = later.stat.cpu_ticks.saturating_sub(self.stat.cpu_ticks);
