@@ -208,7 +208,7 @@ fn harness(io_uring: bool) -> Harness {
         io_uring,
         ..Options::default()
     };
-    Harness::new(&options).unwrap_or_else(|err| panic!("{err}"))
+    crate::source::harness(&options)
 }
 
 #[test]
