@@ -92,6 +92,7 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
                     tails: table.tails.clone(),
                     ends: table.ends,
                     in_root: table.in_root,
+                    factor: table.factor,
                     starts: table
                         .starts
                         .iter()

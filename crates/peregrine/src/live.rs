@@ -61,6 +61,13 @@ impl Live {
         self.probe.attach().context("failed to attach the probe")
     }
 
+    /// How many calls made no record because no rule can match them.
+    pub(crate) fn filtered(&self) -> u64 {
+        self.probe
+            .counters()
+            .map_or(0, |counters| counters.total().filtered)
+    }
+
     /// What the probe has counted.
     pub(crate) fn counters(&self) -> SourceCounters {
         counters(&self.probe)

@@ -172,7 +172,11 @@ fn watch_live(
         tracing::info!("There is no kernel module here; the eBPF probe does its work");
     }
     tracing::info!("Opening 'syscall' source with modern BPF probe.");
-    let mut live = Live::load(&probe_options(config))?;
+    let options = probe::Options {
+        only: Some(chosen.selection.syscalls),
+        ..probe_options(config)
+    };
+    let mut live = Live::load(&options)?;
     // From here on events wait in the rings, so none of what happens during the scan is missed.
     live.start(chosen)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
@@ -204,6 +208,12 @@ fn watch_live(
         tracing::info!("Signal received, exiting...");
     }
     let counters = live.counters();
+    let filtered = live.filtered();
+    if filtered > 0 {
+        tracing::info!(
+            "{filtered} calls made no record in the kernel, because no rule can match them"
+        );
+    }
     Ok(Ended {
         events: counters.events,
         drops: counters.drops,

@@ -121,7 +121,7 @@ static __always_inline u64 filter_path(const struct filter_path *path, u32 table
         }
     }
     if (path->starts) {
-        u32 start = *(u32 *)buffer->path * 0x9e3779b1 >> 25;
+        u32 start = *(u32 *)buffer->path * path->starts >> 25;
         const struct filter_masks *masks = &path->start[MASK(start, FILTER_STARTS - 1)];
         alive &= has_tail ? masks->with_tail : masks->without_tail;
         if (!alive)

@@ -67,7 +67,7 @@ struct filter_path {
     u32 arg;
     u32 tails;
     u32 in_root;    // being in the root directory counts as a tail
-    u32 starts;     // whether there is a table of beginnings
+    u32 starts;     // the factor by which the table of beginnings is hashed; 0: there is none
     u64 ends;       // by the last two bytes, whether a path may have a tail
     u64 clauses;    // that ask something of it; 0 when there is no such path
     u64 irregular;  // that a path may pass which is not looked at

@@ -76,6 +76,8 @@ pub struct Path {
     /// By the first four bytes of a path: the clauses that are possible with one of the ends, and
     /// without. All of them or none.
     pub starts: Vec<(u64, u64)>,
+    /// The factor by which those bytes are hashed.
+    pub factor: u32,
     /// By beginning: the clauses that are possible with one of the ends, and without.
     pub keys: Vec<(Vec<u8>, u64, u64)>,
 }
@@ -110,10 +112,14 @@ impl Slot {
                 continue;
             };
             let tails = path.tails.len().min(TAILS) as u32;
-            let has_starts = u32::from(path.starts.len() == STARTS);
+            let factor = if path.starts.len() == STARTS {
+                path.factor
+            } else {
+                0
+            };
             words(&[
                 two(path.arg, tails),
-                two(path.in_root.into(), has_starts),
+                two(path.in_root.into(), factor),
                 path.ends,
                 path.clauses,
                 path.irregular,
@@ -278,6 +284,7 @@ mod tests {
                     ends: 0,
                     in_root: true,
                     starts: Vec::new(),
+                    factor: 1,
                     keys: Vec::new(),
                 }),
             ],

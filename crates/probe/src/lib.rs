@@ -59,6 +59,7 @@ mod info;
 mod loader;
 mod log;
 mod options;
+mod programs;
 mod reader;
 mod selection;
 

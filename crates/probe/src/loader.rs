@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
-use event::{Syscall, SyscallCode};
+use event::{Syscall, SyscallCode, SyscallCodeSet};
 use libbpf_rs::btf::{Btf, BtfType};
 use libbpf_rs::{
     Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, ProgramInput,
@@ -19,13 +19,14 @@ use crate::cpus;
 use crate::error::Error;
 use crate::log;
 use crate::options::Options;
+use crate::programs;
 use crate::reader::Reader;
 use crate::reader::mapping::page_size;
 use crate::reader::ring::Ring;
 use crate::selection::{self, Selection};
 
 /// The kernel programs, as clang wrote them.
-static OBJECT: &[u8] = {
+pub(crate) static OBJECT: &[u8] = {
     /// The ELF parser wants its headers aligned.
     #[repr(C, align(8))]
     struct Aligned<T: ?Sized>(T);
@@ -51,6 +52,8 @@ pub struct Probe {
     /// Attached programs by name. Declared before the object, so that they are dropped first.
     links: BTreeMap<&'static str, Link>,
     pub(crate) object: Object,
+    /// Programs that were not needed at first, on the same maps.
+    pub(crate) more: Vec<Object>,
     pub(crate) control: Arc<Control>,
     ring_bytes: usize,
     /// Rings that no reader has taken over yet.
@@ -92,7 +95,7 @@ impl Probe {
             .into_iter()
             .max()
             .map_or(1, |last| u32::from(last) + 1);
-        let (loaded, log) = log::collect(|| load_object(slots));
+        let (loaded, log) = log::collect(|| load_object(slots, options.only.as_ref()));
         let object = loaded.map_err(|err| {
             let mut reason = format!("{err:#}");
             let denied = err.kind() == libbpf_rs::ErrorKind::PermissionDenied;
@@ -121,6 +124,7 @@ impl Probe {
         let mut probe = Self {
             links: BTreeMap::new(),
             object,
+            more: Vec::new(),
             control,
             ring_bytes: bytes,
             rings: Vec::new(),
@@ -150,7 +154,9 @@ impl Probe {
         &mut self,
         codes: impl IntoIterator<Item = SyscallCode>,
     ) -> Result<(), Error> {
-        self.selection = Selection::new(codes);
+        let codes: SyscallCodeSet = codes.into_iter().collect();
+        self.load_missing(&codes)?;
+        self.selection = Selection::new(codes.iter());
         if self.attached {
             self.attach_tracepoints()?;
         }
@@ -245,7 +251,9 @@ impl Probe {
             .collect();
         let mut skipped_runs = 0;
         for link in self.links.keys() {
-            let program = program(&self.object, link)?;
+            let Some(program) = self.loaded_program(link) else {
+                continue;
+            };
             skipped_runs += crate::info::recursion_misses(program.as_fd())
                 .map_err(|err| access(err.to_string()))?;
         }
@@ -303,6 +311,8 @@ impl Probe {
             if own.is_some() {
                 self.dedicated.insert(syscall.code);
             }
+            // What is not loaded yet takes its place before anybody asks for the call.
+            let own = own.filter(|program| program.autoload());
             let fd = own.unwrap_or(generic).as_fd().as_raw_fd();
             entries.push((u32::from(number), fd));
         }
@@ -369,11 +379,10 @@ impl Probe {
         if self.links.contains_key(name) {
             return Ok(());
         }
-        let program = program(&self.object, name)?;
-        if !program.autoload() {
+        let Some(program) = self.loaded_program(name) else {
             // The kernel lacks the tracepoint, so nothing of the kind can happen.
             return Ok(());
-        }
+        };
         let link = program.attach_trace().map_err(|err| Error::Attach {
             program: name.into(),
             reason: format!("{err:#}"),
@@ -392,7 +401,7 @@ impl std::fmt::Debug for Probe {
     }
 }
 
-fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
+fn load_object(slots: u32, only: Option<&SyscallCodeSet>) -> libbpf_rs::Result<Object> {
     let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
@@ -403,18 +412,40 @@ fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
             map.set_autocreate(false)?;
         }
     }
-    let kernel = Btf::from_vmlinux()?;
     for mut program in object.progs_mut() {
-        let needed = is_needed(&program.name().to_string_lossy());
-        let section = program.section().to_string_lossy().into_owned();
-        // A kernel may be built without one of the tracepoints.
-        let there = section.strip_prefix("tp_btf/").is_none_or(|tracepoint| {
-            let name = format!("btf_trace_{tracepoint}");
-            kernel.type_by_name::<BtfType<'_>>(&name).is_some()
-        });
-        program.set_autoload(needed && there);
+        let name = program.name().to_string_lossy().into_owned();
+        let is_possible = is_possible(&name, &program.section().to_string_lossy());
+        program.set_autoload(is_possible && programs::is_wanted(&name, only));
     }
     object.load()
+}
+
+/// Whether a program can be loaded: it has something to do on this architecture, and the kernel was
+/// not built without its tracepoint.
+pub(crate) fn is_possible(program: &str, section: &str) -> bool {
+    static TRACEPOINTS: OnceLock<Option<HashSet<String>>> = OnceLock::new();
+    let known = TRACEPOINTS.get_or_init(|| tracepoints().ok());
+    let there = section.strip_prefix("tp_btf/").is_none_or(|tracepoint| {
+        let known = known.as_ref();
+        known.is_none_or(|known| known.contains(tracepoint))
+    });
+    is_needed(program) && there
+}
+
+/// The tracepoints of this kernel that the object has programs for.
+fn tracepoints() -> libbpf_rs::Result<HashSet<String>> {
+    let kernel = Btf::from_vmlinux()?;
+    let object = ObjectBuilder::default().open_memory(OBJECT)?;
+    let sections = object
+        .progs()
+        .map(|program| program.section().to_string_lossy().into_owned());
+    let found = sections.filter_map(|section| {
+        let tracepoint = section.strip_prefix("tp_btf/")?;
+        let name = format!("btf_trace_{tracepoint}");
+        kernel.type_by_name::<BtfType<'_>>(&name)?;
+        Some(tracepoint.to_owned())
+    });
+    Ok(found.collect())
 }
 
 /// Whether a program has anything to do on this architecture.

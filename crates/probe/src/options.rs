@@ -1,5 +1,7 @@
 //! How the probe is set up.
 
+use event::SyscallCodeSet;
+
 /// Sizes of one ring in bytes, by Falco's `buf_size_preset` 1 … 10 (index 0 is preset 1).
 pub const RING_PRESETS: [usize; 10] = {
     let mut sizes = [0; 10];
@@ -39,6 +41,9 @@ pub struct Options {
     pub drop_failed: bool,
     /// Where libbpf's log goes; nowhere when `None`.
     pub log: Option<LogHook>,
+    /// Load the programs for these calls only, which is faster; others are loaded when
+    /// [`Probe::set_syscalls`](crate::Probe::set_syscalls) asks for them. All when `None`.
+    pub only: Option<SyscallCodeSet>,
 }
 
 impl Default for Options {
@@ -49,6 +54,7 @@ impl Default for Options {
             snaplen: 80,
             drop_failed: false,
             log: None,
+            only: None,
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct PathTable {
     /// By [`start_of`] the first four bytes: the clauses that any such path may pass. What rules a
     /// path out here need not be looked up. Empty when there are shorter keys.
     pub starts: Vec<PathMasks>,
+    /// The factor of [`start_of`], under which few keys that begin differently share an entry.
+    pub factor: u32,
     /// By [`end_of`] the last two bytes, a bit each: whether a path may have one of the ends.
     pub ends: u64,
     /// Beginnings of paths and, with a NUL at the end, whole ones. The empty one is always there.
@@ -403,12 +405,14 @@ impl PathTable {
         let irregular = mask(clauses.iter(), |clause| {
             clause.of[table].may_hold(&|_| None)
         });
+        let factor = best_factor(&keys);
         Some(Self {
             arg,
             clauses: asking,
             irregular,
             in_root,
-            starts: starts(&keys),
+            starts: starts(&keys, factor),
+            factor,
             ends: suffixes.iter().fold(0, |bits, suffix| {
                 let (value, bits_that_count) = tail(suffix);
                 // The end of a path that has a short suffix can be anything before it.
@@ -442,7 +446,10 @@ impl PathTable {
         let mut whole = path.to_vec();
         whole.push(0);
         let first: Vec<u8> = whole.iter().copied().chain([0; 4]).take(4).collect();
-        let at_start = self.starts.get(start_of(&first)).map_or(u64::MAX, of);
+        let at_start = self
+            .starts
+            .get(start_of(&first, self.factor))
+            .map_or(u64::MAX, of);
         let longest = self
             .keys
             .iter()
@@ -456,12 +463,31 @@ impl PathTable {
 }
 
 /// The group of paths that begin with these four bytes (a shorter path is followed by NULs).
-pub fn start_of(first: &[u8]) -> usize {
+pub fn start_of(first: &[u8], factor: u32) -> usize {
     let word = first
         .iter()
         .rev()
         .fold(0u32, |word, byte| word << 8 | u32::from(*byte));
-    (word.wrapping_mul(0x9e37_79b1) >> 25) as usize
+    (word.wrapping_mul(factor) >> 25) as usize
+}
+
+/// The factor under which keys that begin differently share the fewest entries.
+fn best_factor(keys: &[(Vec<u8>, PathMasks)]) -> u32 {
+    let firsts: BTreeSet<&[u8]> = keys.iter().filter_map(|(key, _)| key.get(..4)).collect();
+    let used = |factor: u32| {
+        let entries: BTreeSet<usize> = firsts.iter().map(|first| start_of(first, factor)).collect();
+        entries.len()
+    };
+    let factors =
+        (0..256u32).map(|index| 0x9e37_79b1u32.wrapping_add(index.wrapping_mul(0x1f12_3bb6)));
+    let mut best = (0, 0x9e37_79b1);
+    for factor in factors {
+        let entries = used(factor);
+        if entries > best.0 {
+            best = (entries, factor);
+        }
+    }
+    best.1
 }
 
 /// The bit of paths whose last bytes are those on top of this word.
@@ -470,7 +496,7 @@ pub fn end_of(tail: u64) -> u32 {
 }
 
 /// For each beginning the clauses that a path with it may pass; nothing where that is not known.
-fn starts(keys: &[(Vec<u8>, PathMasks)]) -> Vec<PathMasks> {
+fn starts(keys: &[(Vec<u8>, PathMasks)], factor: u32) -> Vec<PathMasks> {
     let is_short = |key: &[u8]| !key.is_empty() && key.len() < 4;
     if keys.iter().any(|(key, _)| is_short(key)) {
         return Vec::new();
@@ -481,7 +507,7 @@ fn starts(keys: &[(Vec<u8>, PathMasks)]) -> Vec<PathMasks> {
     for (key, masks) in keys {
         if let Some(start) = key
             .get(..4)
-            .and_then(|first| starts.get_mut(start_of(first)))
+            .and_then(|first| starts.get_mut(start_of(first, factor)))
         {
             start.with_tail |= masks.with_tail;
             start.without_tail |= masks.without_tail;
