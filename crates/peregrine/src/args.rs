@@ -1,5 +1,6 @@
 //! The command line, as written.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -129,6 +130,11 @@ pub(crate) struct Args {
     #[arg(short = 'w', value_name = "CAPTURE")]
     pub(crate) record: Option<PathBuf>,
 
+    /// Watch a command and all it starts, without privileges (`engine.kind: ptrace`); the command
+    /// comes last, behind `--`.
+    #[arg(short = 'u', long = "userspace", conflicts_with = "replay")]
+    pub(crate) userspace: bool,
+
     /// Append a line of statistics to a file periodically.
     #[arg(short = 's', value_name = "FILE")]
     pub(crate) stats_file: Option<PathBuf>,
@@ -177,6 +183,10 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) not_yet: NotYet,
+
+    /// The command to watch, with its arguments; implies `-u`.
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "replay")]
+    pub(crate) watched: Vec<OsString>,
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -236,8 +246,6 @@ pub(crate) struct NotYet {
     k8s_node: Option<String>,
     #[arg(short = 'm', long = "mesos-api", value_name = "URL", hide = true)]
     mesos_api: Option<String>,
-    #[arg(short = 'u', long = "userspace", hide = true)]
-    userspace: bool,
     #[arg(short = 'g', long = "gvisor-config", value_name = "FILE", hide = true)]
     gvisor_config: Option<PathBuf>,
     #[arg(long = "disable-cri-async", hide = true, action = ArgAction::SetTrue)]
@@ -253,7 +261,7 @@ pub(crate) struct NotYet {
 impl NotYet {
     /// The first of these options that was given, and what to do instead.
     pub(crate) fn given(&self) -> Option<String> {
-        let table: [(bool, &str, &str); 14] = [
+        let table: [(bool, &str, &str); 13] = [
             (
                 self.config_schema,
                 "--config-schema",
@@ -290,11 +298,6 @@ impl NotYet {
                 "metadata of Kubernetes is not collected yet; leave it out",
             ),
             (self.mesos_api.is_some(), "-m", "Mesos is not supported"),
-            (
-                self.userspace,
-                "-u",
-                "tracing without the probe is not available yet",
-            ),
             (
                 self.gvisor_config.is_some(),
                 "-g",

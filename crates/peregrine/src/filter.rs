@@ -17,11 +17,12 @@ pub(crate) struct Chosen {
 
 /// Chooses what is traced. A recording holds everything, so the kernel drops nothing then.
 pub(crate) fn choose(ruleset: &Ruleset, config: &Config, is_recording: bool) -> Chosen {
-    let live = !matches!(
+    // Only the probe has a filter.
+    let is_live = matches!(
         config.engine.kind,
-        EngineKind::Replay | EngineKind::Nodriver
+        EngineKind::ModernEbpf | EngineKind::Kmod
     );
-    let is_on = live && config.engine.kernel_filter && !is_recording;
+    let is_on = is_live && config.engine.kernel_filter && !is_recording;
     let source = ruleset
         .source_index(SOURCE)
         .and_then(|index| ruleset.sources().get(index))

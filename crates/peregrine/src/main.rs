@@ -18,11 +18,16 @@ mod channels;
 mod drops;
 mod engine;
 mod filter;
+mod host;
 mod housekeeping;
 mod info;
-#[cfg(feature = "live")]
 mod live;
 mod log;
+mod match_capture;
+mod picture;
+#[cfg(feature = "live")]
+mod probe_source;
+mod ptrace_source;
 mod recorder;
 mod replay;
 mod rule_files;
@@ -194,6 +199,9 @@ fn apply_options(args: &Args, config: &mut Config) {
         config.engine.kind = EngineKind::Replay;
         config.engine.capture_file = Some(path.clone());
     }
+    if args.userspace || !args.watched.is_empty() {
+        config.engine.kind = EngineKind::Ptrace;
+    }
     if let Some(snaplen) = args.snaplen {
         config.snaplen = snaplen;
     }
@@ -226,9 +234,6 @@ fn not_yet_in_configuration(config: &Config) -> Result<()> {
              `load_plugins`",
             plugin.name
         );
-    }
-    if config.capture.enabled {
-        bail!("`capture` (recording on a match) is not available yet; record everything with -w");
     }
     let pending = [
         (config.webserver.enabled, "webserver"),

@@ -92,15 +92,55 @@ static __always_inline bool is_irregular(const struct filter_buffer *buffer, u32
     return found;
 }
 
-// Those of the clauses that a path may pass. `table` is the number of its table.
-static __always_inline u64 filter_path(const struct filter_path *path, u32 table, u64 address,
-                                       u64 alive)
+// Whether the path of such a call is noted down where the call begins.
+static __always_inline bool is_noted(const struct call *c)
 {
+    if (!features.notes || !control.entries)
+        return false;
+    switch (c->nr) {
+#ifdef NR_OPEN
+    case NR_OPEN:
+    case NR_CREAT:
+#endif
+    case NR_OPENAT:
+#ifdef NR_OPENAT2
+    case NR_OPENAT2:
+#endif
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Nobody else will use the note of a call that makes no record.
+static __always_inline void drop_note(const struct call *c)
+{
+    if (!is_noted(c))
+        return;
+    struct note *note = bpf_task_storage_get(&notes, bpf_get_current_task_btf(), NULL, 0);
+    if (note)
+        note->generation = 0;
+}
+
+// Those of the clauses that a path may pass. `table` is the number of its table.
+static __always_inline u64 filter_path(const struct call *c, const struct filter_path *path,
+                                       u32 table, u64 alive)
+{
+    u64 address = filter_arg(c, path->arg);
     u32 zero = 0;
     struct filter_buffer *buffer = bpf_map_lookup_elem(&filter_buffers, &zero);
     if (!buffer)
         return alive & path->irregular;
-    long size = bpf_probe_read_user_str(buffer->path, FILTER_PATH, (void *)address);
+    long size;
+    if (is_noted(c)) {
+        // The record will have what the call was given, so that is what must be looked at.
+        struct note *note = note_of(c, address);
+        if (!note || !note->len || note->len >= NOTE_MAX)
+            return alive & path->irregular;
+        size = bpf_probe_read_kernel_str(buffer->path, FILTER_PATH, note->data);
+    } else {
+        size = bpf_probe_read_user_str(buffer->path, FILTER_PATH, (void *)address);
+    }
     if (size <= 1 || size >= FILTER_PATH || buffer->path[0] != '/')
         return alive & path->irregular;
     u32 len = MASK(size - 1, FILTER_PATH - 1);
@@ -207,8 +247,8 @@ static __always_inline bool passes_for_state(const struct filter_slot *slot, con
     return state & PASS_DATAGRAM && kind_of(c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
 }
 
-// Whether the call makes no record. Sets `*note` when its descriptor is to be told of before it.
-static __always_inline bool is_filtered(struct call *c, bool *note)
+// Whether the call makes no record. Sets `*tell` when its descriptor is to be told of before it.
+static __always_inline bool is_filtered(struct call *c, bool *tell)
 {
     u32 filter = control.filter;
     if (!filter)
@@ -225,7 +265,11 @@ static __always_inline bool is_filtered(struct call *c, bool *note)
     // Its flags and mode are taken to where it has no arguments.
     if (c->nr == NR_OPENAT2) {
         u64 how[2] = {};
-        bpf_probe_read_user(how, sizeof(how), (void *)c->args[2]);
+        struct note *noted = note_of(c, c->args[1]);
+        if (noted && noted->how_read)
+            __builtin_memcpy(how, noted->how, sizeof(how));
+        else
+            bpf_probe_read_user(how, sizeof(how), (void *)c->args[2]);
         c->args[4] = how[0];
         c->args[5] = how[1];
     }
@@ -246,13 +290,16 @@ static __always_inline bool is_filtered(struct call *c, bool *note)
         const struct filter_path *path = &slot->path[i];
         if (!alive || alive & ~path->clauses)
             break;
-        alive = filter_path(path, index * 2 + i, filter_arg(c, path->arg), alive);
+        alive = filter_path(c, path, index * 2 + i, alive);
     }
     if (alive && !process_first)
         alive &= possible_for_thread(slot, filter, generation);
     if (alive) {
-        *note = slot->state & PASS_NOTE;
+        *tell = slot->state & PASS_TELL;
         return false;
     }
-    return !passes_for_state(slot, c);
+    if (passes_for_state(slot, c))
+        return false;
+    drop_note(c);
+    return true;
 }

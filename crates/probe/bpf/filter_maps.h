@@ -42,7 +42,7 @@ enum {
     PASS_SOCKET = 4,
     PASS_FCNTL = 8,
     PASS_DATAGRAM = 16,
-    PASS_NOTE = 32,
+    PASS_TELL = 32,
 };
 
 struct filter_test {

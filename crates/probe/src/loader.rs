@@ -16,7 +16,9 @@ use crate::check;
 use crate::control::{Control, NATIVE_MAX};
 use crate::counters::{COUNTER_WORDS, Counters, CpuCounters};
 use crate::cpus;
+use crate::entries::Entries;
 use crate::error::Error;
+use crate::features::Features;
 use crate::log;
 use crate::options::Options;
 use crate::programs;
@@ -42,15 +44,16 @@ const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
 const DISPATCHER: &str = "sys_exit";
 
 /// The program that tells of a descriptor before a call on it.
-const NOTE: &str = "note";
+const TELL: &str = "tell";
 
-/// Where it stands among the fillers, as in `bpf/note.h`: no call has this number.
-const NOTE_PROGRAM: u32 = 511;
+/// Where it stands among the fillers, as in `bpf/tell.h`: no call has this number.
+const TELL_PROGRAM: u32 = 511;
 
 /// The kernel programs, loaded. They are detached and gone when this is dropped.
 pub struct Probe {
     /// Attached programs by name. Declared before the object, so that they are dropped first.
     links: BTreeMap<&'static str, Link>,
+    entries: Entries,
     pub(crate) object: Object,
     /// Programs that were not needed at first, on the same maps.
     pub(crate) more: Vec<Object>,
@@ -61,6 +64,10 @@ pub struct Probe {
     reader_taken: bool,
     attached: bool,
     selection: Selection,
+    /// What is traced, as it was asked for.
+    codes: Vec<SyscallCode>,
+    features: Features,
+    reduced: Option<String>,
     dedicated: HashSet<SyscallCode>,
     /// How often the tables of the filter were replaced.
     pub(crate) filter_changes: u32,
@@ -95,7 +102,20 @@ impl Probe {
             .into_iter()
             .max()
             .map_or(1, |last| u32::from(last) + 1);
-        let (loaded, log) = log::collect(|| load_object(slots, options.only.as_ref()));
+        let only = options.only.as_ref();
+        let wanted = Features::wanted(options);
+        let (mut loaded, mut log) = log::collect(|| load_object(slots, wanted, only));
+        let mut features = wanted;
+        let mut reduced = None;
+        if loaded.is_err() && wanted != wanted.least() {
+            // An older kernel, perhaps: rather with less than not at all.
+            let (second, _) = log::collect(|| load_object(slots, wanted.least(), only));
+            if second.is_ok() {
+                features = wanted.least();
+                reduced = Some(log.take().unwrap_or_default());
+                loaded = second;
+            }
+        }
         let object = loaded.map_err(|err| {
             let mut reason = format!("{err:#}");
             let denied = err.kind() == libbpf_rs::ErrorKind::PermissionDenied;
@@ -123,6 +143,7 @@ impl Probe {
 
         let mut probe = Self {
             links: BTreeMap::new(),
+            entries: Entries::new(options.toctou_protection_ia32),
             object,
             more: Vec::new(),
             control,
@@ -131,6 +152,9 @@ impl Probe {
             reader_taken: false,
             attached: false,
             selection: Selection::default(),
+            codes: Vec::new(),
+            features,
+            reduced,
             dedicated: HashSet::new(),
             filter_changes: 0,
         };
@@ -154,7 +178,8 @@ impl Probe {
         &mut self,
         codes: impl IntoIterator<Item = SyscallCode>,
     ) -> Result<(), Error> {
-        let codes: SyscallCodeSet = codes.into_iter().collect();
+        self.codes = codes.into_iter().collect();
+        let codes: SyscallCodeSet = self.codes.iter().copied().collect();
         self.load_missing(&codes)?;
         self.selection = Selection::new(codes.iter());
         if self.attached {
@@ -182,9 +207,10 @@ impl Probe {
     ///
     /// When the kernel refuses; what was attached before stays.
     pub fn attach(&mut self) -> Result<(), Error> {
-        self.attach_program(DISPATCHER)?;
         self.attached = true;
-        self.attach_tracepoints()
+        // Entries first, so that the first calls that are told of have notes.
+        self.attach_tracepoints()?;
+        self.attach_program(DISPATCHER)
     }
 
     /// Detaches all programs: nothing is traced any more, and the rest of the machine no longer
@@ -193,6 +219,7 @@ impl Probe {
     pub fn detach(&mut self) {
         self.attached = false;
         self.links.clear();
+        self.entries.clear(self.control.layout());
     }
 
     /// The consumer of the rings.
@@ -214,14 +241,21 @@ impl Probe {
         Ok(Reader::new(Arc::clone(&self.control), rings))
     }
 
+    /// Follows the machine; to be called every second or so.
+    ///
     /// Makes rings for CPUs that came online since, and says how many there were. Until then their
-    /// events are lost and counted ([`CpuCounters::no_ring`]); calling this every few seconds, or
-    /// whenever that counter moves, is enough.
+    /// events are lost and counted ([`CpuCounters::no_ring`]). When the first 32-bit program was
+    /// seen, what its calls are given is noted down from now on
+    /// ([`Options::toctou_protection_ia32`]).
     ///
     /// # Errors
     ///
-    /// When a ring cannot be made.
-    pub fn add_new_cpus(&mut self, reader: &mut Reader) -> Result<usize, Error> {
+    /// When a ring cannot be made, or a hook cannot be attached.
+    pub fn keep_up(&mut self, reader: &mut Reader) -> Result<usize, Error> {
+        let foreign = self.control.layout().saw_foreign.load(Ordering::Relaxed) != 0;
+        if foreign && self.entries.want_ia32() && self.attached {
+            self.attach_entries()?;
+        }
         let known: HashSet<u16> = reader.cpus().collect();
         let mut new = cpus::online()?;
         new.retain(|cpu| !known.contains(cpu));
@@ -269,6 +303,12 @@ impl Probe {
         self.dedicated.contains(&code)
     }
 
+    /// What the kernel said when it refused the whole of the probe, if it did: the probe then runs
+    /// without what only newer kernels offer, such as [`Options::toctou_protection`].
+    pub fn reduced(&self) -> Option<&str> {
+        self.reduced.as_deref()
+    }
+
     /// Finds out which process this is for the kernel, whatever pid namespace it lives in.
     fn exclude_own(&self) -> Result<(), Error> {
         let action = "find out the own process id";
@@ -297,12 +337,11 @@ impl Probe {
             name: "sys_generic",
         })?;
         let table = map(&self.object, "fillers")?;
-        let note = fillers.get(NOTE).ok_or(Error::NotInObject {
+        let tell = fillers.get(TELL).ok_or(Error::NotInObject {
             what: "program",
-            name: NOTE,
+            name: TELL,
         })?;
-        let note = (NOTE_PROGRAM, note.as_fd().as_raw_fd());
-        let mut entries = vec![note];
+        let mut entries = vec![(TELL_PROGRAM, tell.as_fd().as_raw_fd())];
         for syscall in Syscall::all() {
             let Some(number) = syscall.native().filter(|&nr| usize::from(nr) < NATIVE_MAX) else {
                 continue;
@@ -365,6 +404,7 @@ impl Probe {
     }
 
     fn attach_tracepoints(&mut self) -> Result<(), Error> {
+        self.attach_entries()?;
         for name in self.selection.programs() {
             self.attach_program(name)?;
         }
@@ -373,6 +413,14 @@ impl Probe {
         self.links
             .retain(|name, _| *name == DISPATCHER || wanted.contains(name));
         Ok(())
+    }
+
+    fn attach_entries(&mut self) -> Result<(), Error> {
+        if self.features.notes == 0 {
+            return Ok(());
+        }
+        let layout = self.control.layout();
+        self.entries.update(&self.object, layout, &self.codes)
     }
 
     fn attach_program(&mut self, name: &'static str) -> Result<(), Error> {
@@ -396,13 +444,19 @@ impl std::fmt::Debug for Probe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Probe")
             .field("attached", &self.links.keys())
+            .field("entries", &self.entries.programs().collect::<Vec<_>>())
             .field("ring_bytes", &self.ring_bytes)
             .finish_non_exhaustive()
     }
 }
 
-fn load_object(slots: u32, only: Option<&SyscallCodeSet>) -> libbpf_rs::Result<Object> {
+fn load_object(
+    slots: u32,
+    features: Features,
+    only: Option<&SyscallCodeSet>,
+) -> libbpf_rs::Result<Object> {
     let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
+    features.apply(&mut object)?;
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
             map.set_max_entries(slots)?;
@@ -415,7 +469,8 @@ fn load_object(slots: u32, only: Option<&SyscallCodeSet>) -> libbpf_rs::Result<O
     for mut program in object.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
         let is_possible = is_possible(&name, &program.section().to_string_lossy());
-        program.set_autoload(is_possible && programs::is_wanted(&name, only));
+        program
+            .set_autoload(is_possible && features.need(&name) && programs::is_wanted(&name, only));
     }
     object.load()
 }
@@ -452,7 +507,7 @@ fn tracepoints() -> libbpf_rs::Result<HashSet<String>> {
 fn is_needed(program: &str) -> bool {
     match program.strip_prefix("sys_") {
         None => selection::is_needed(program),
-        Some("exit" | "generic") => true,
+        Some("exit" | "enter" | "generic") => true,
         Some(name) => Syscall::by_name(name).is_some_and(|syscall| syscall.native().is_some()),
     }
 }
@@ -464,7 +519,10 @@ pub(crate) fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<
         .ok_or(Error::NotInObject { what: "map", name })
 }
 
-fn program<'obj>(object: &'obj Object, name: &'static str) -> Result<ProgramMut<'obj>, Error> {
+pub(crate) fn program<'obj>(
+    object: &'obj Object,
+    name: &'static str,
+) -> Result<ProgramMut<'obj>, Error> {
     object
         .progs_mut()
         .find(|program| program.name() == name)

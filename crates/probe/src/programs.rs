@@ -26,8 +26,10 @@ pub(crate) fn is_wanted(program: &str, only: Option<&SyscallCodeSet>) -> bool {
             .programs()
             .any(|name| name == program);
     }
+    // The dispatcher has the name of a call, too.
     program
         .strip_prefix("sys_")
+        .filter(|name| *name != "exit")
         .and_then(Syscall::by_name)
         .is_none_or(|syscall| only.contains(syscall.code))
 }
@@ -51,6 +53,8 @@ impl Probe {
             .filter(|program| program.autoload())
             .map(|program| program.name().to_string_lossy().into_owned())
             .collect();
+        // Others belong to features, which are chosen once.
+        let none = SyscallCodeSet::new();
         let missing: HashSet<String> = self
             .object
             .progs()
@@ -58,6 +62,7 @@ impl Probe {
                 let name = program.name().to_string_lossy();
                 is_possible(&name, &program.section().to_string_lossy())
                     && is_wanted(&name, Some(codes))
+                    && !is_wanted(&name, Some(&none))
                     && !loaded.contains(&*name)
             })
             .map(|program| program.name().to_string_lossy().into_owned())
@@ -125,7 +130,7 @@ mod tests {
             ("sys_close", false),
             ("sys_exit", true),
             ("sys_generic", true),
-            ("note", true),
+            ("tell", true),
             ("sched_exec", true),
             ("sched_switch", false),
         ] {
