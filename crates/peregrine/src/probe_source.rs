@@ -137,5 +137,6 @@ fn counters(probe: &Probe) -> SourceCounters {
         ring_full: total.ring_full.by_name().to_vec(),
         too_big: total.too_big,
         other: counters.drops() - total.ring_full.total() - total.too_big,
+        filtered: total.filtered,
     }
 }

@@ -117,5 +117,6 @@ fn counters(tracer: &Tracer) -> SourceCounters {
         ring_full: Vec::new(),
         too_big: counters.too_big,
         other: 0,
+        filtered: 0,
     }
 }

@@ -203,8 +203,11 @@ fn watch_machine(run: &mut Run<'_>) -> Result<Ended> {
         tracing::info!("There is no kernel module here; the eBPF probe does its work");
     }
     tracing::info!("Opening 'syscall' source with modern BPF probe.");
-    let mut source =
-        ProbeSource::load(&probe_options(run.config)).map_err(|err| with_other_way(&err))?;
+    let options = probe::Options {
+        only: Some(run.chosen.selection.syscalls),
+        ..probe_options(run.config)
+    };
+    let mut source = ProbeSource::load(&options).map_err(|err| with_other_way(&err))?;
     // From here on events wait in the rings, so none of what happens during the scan is missed.
     source.start(run.chosen)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
@@ -279,6 +282,12 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
         tracing::info!("Signal received, exiting...");
     }
     let counters = source.counters();
+    let filtered = counters.filtered;
+    if filtered > 0 {
+        tracing::info!(
+            "{filtered} calls made no record in the kernel, because no rule can match them"
+        );
+    }
     Ok(Ended {
         events: counters.events,
         drops: counters.drops,

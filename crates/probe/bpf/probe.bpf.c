@@ -25,7 +25,7 @@
 #include "entry.h"
 
 #include "filter.h"
-#include "note.h"
+#include "tell.h"
 #include "dispatch.h"
 #include "calls/enter.h"
 #include "calls/open.h"

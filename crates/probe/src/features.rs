@@ -3,8 +3,8 @@
 #![expect(unsafe_code, reason = "the layout is shared with the kernel programs")]
 
 use libbpf_rs::OpenObject;
-use libbpf_rs::btf::{Btf, BtfType};
 
+use crate::loader::has_tracepoint;
 use crate::options::Options;
 
 /// `struct features` of `bpf/maps.h`.
@@ -54,8 +54,8 @@ impl Features {
     }
 
     /// Without what this kernel visibly lacks.
-    pub(crate) fn fit(self, kernel: &Btf<'_>) -> Self {
-        let uring = self.uring != 0 && has_tracepoint(kernel, "io_uring_submit_req");
+    pub(crate) fn fit(self) -> Self {
+        let uring = self.uring != 0 && has_tracepoint("io_uring_submit_req");
         Self {
             uring: uring.into(),
             ..self
@@ -100,12 +100,6 @@ impl Features {
         }
         Ok(())
     }
-}
-
-/// Whether the kernel has a tracepoint; it may be built without it, or older.
-pub(crate) fn has_tracepoint(kernel: &Btf<'_>, name: &str) -> bool {
-    let name = format!("btf_trace_{name}");
-    kernel.type_by_name::<BtfType<'_>>(&name).is_some()
 }
 
 fn bytes(features: &Features) -> &[u8] {

@@ -62,6 +62,7 @@ mod loader;
 mod log;
 mod noisy;
 mod options;
+mod programs;
 mod reader;
 mod selection;
 

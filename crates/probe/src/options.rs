@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use event::SyscallCodeSet;
+
 /// Sizes of one ring in bytes, by Falco's `buf_size_preset` 1 … 10 (index 0 is preset 1).
 pub const RING_PRESETS: [usize; 10] = {
     let mut sizes = [0; 10];
@@ -76,6 +78,9 @@ pub struct Options {
     pub io_uring: bool,
     /// Where libbpf's log goes; nowhere when `None`.
     pub log: Option<LogHook>,
+    /// Load the programs for these calls only, which is faster; others are loaded when
+    /// [`Probe::set_syscalls`](crate::Probe::set_syscalls) asks for them. All when `None`.
+    pub only: Option<SyscallCodeSet>,
 }
 
 impl Default for Options {
@@ -90,6 +95,7 @@ impl Default for Options {
             toctou_protection_ia32: false,
             io_uring: true,
             log: None,
+            only: None,
         }
     }
 }

@@ -64,6 +64,11 @@ impl Selection {
     }
 }
 
+/// Whether a program is one of those that are attached beside the dispatcher.
+pub(crate) fn is_tracepoint(program: &str) -> bool {
+    TRACEPOINTS.iter().any(|(name, ..)| *name == program)
+}
+
 /// Whether a tracepoint's program has anything to do on this architecture. Where a child comes back
 /// through the exit of the system call that made it, that tells of it already; and only x86-64 has
 /// tracepoints for page faults.

@@ -4,9 +4,9 @@
 #pragma once
 
 // Where the program is among the fillers; no call has this number.
-#define NOTE_PROGRAM 511
+#define TELL_PROGRAM 511
 
-SEC("tp_btf/sys_exit") int note(void *ctx)
+SEC("tp_btf/sys_exit") int tell(void *ctx)
 {
     struct cpu *cpu = this_cpu();
     struct scratch *scratch = this_scratch();
