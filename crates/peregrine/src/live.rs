@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use event::SyscallCodeSet;
 use probe::{Options, Probe, Reader};
 use rules::Ruleset;
+use state::procfs::{OpenFile, OpenFiles};
 
 use crate::engine::Engine;
 use crate::housekeeping::{Housekeeping, SourceCounters, wall_clock};
@@ -67,6 +68,29 @@ impl Live {
             .set_syscalls(syscalls.iter())
             .context("failed to choose system calls")?;
         self.probe.attach().context("failed to attach the probe")
+    }
+
+    /// What is open now, as far as the kernel can list it.
+    pub(crate) fn open_files(&self) -> OpenFiles {
+        let listed = self.probe.open_files().unwrap_or_else(|err| {
+            tracing::warn!("{err}; it is read from /proc");
+            None
+        });
+        listed
+            .unwrap_or_default()
+            .into_iter()
+            .map(|file| {
+                let of_state = OpenFile {
+                    fd: file.fd.into(),
+                    flags: file.flags,
+                    dev: file.dev,
+                    ino: file.ino,
+                    mode: file.mode.into(),
+                    link: file.link,
+                };
+                (file.pid.into(), of_state)
+            })
+            .collect()
     }
 
     /// What the probe has counted.

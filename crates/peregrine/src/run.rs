@@ -181,7 +181,7 @@ fn watch_live(
     // From here on events wait in the rings, so none of what happens during the scan is missed.
     live.start(&selection.syscalls)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
-    state::procfs::Procfs::new(&host_root).seed(&mut engine.state);
+    state::procfs::Procfs::new(&host_root).seed_with(&mut engine.state, &live.open_files());
     engine
         .state
         .set_lookup(Box::new(state::procfs::Procfs::new(&host_root)));
@@ -245,6 +245,7 @@ fn probe_options(config: &Config) -> probe::Options {
         snaplen: u16::try_from(config.snaplen).unwrap_or(u16::MAX),
         dynamic_snaplen: dynamic_snaplen(&config.engine.dynamic_snaplen),
         drop_failed: config.engine.drop_failed_exit,
+        iterators: !config.engine.disable_iterators,
         io_uring: config.engine.io_uring,
         toctou_protection: config.engine.toctou_protection,
         log: Some(|level, line| match level {

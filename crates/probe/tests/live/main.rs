@@ -15,6 +15,7 @@ mod losses;
 mod memory;
 mod overlay;
 mod process;
+mod seeding;
 mod snaplen;
 mod sockets;
 mod system;
