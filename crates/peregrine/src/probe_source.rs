@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use probe::{Options, Probe, Reader};
+use state::procfs::{OpenFile, OpenFiles};
 
 use crate::filter::{Chosen, tables};
 use crate::housekeeping::SourceCounters;
@@ -97,6 +98,28 @@ impl Source for ProbeSource {
         self.probe
             .set_syscalls(chosen.selection.syscalls.iter())
             .context("failed to choose system calls")
+    }
+
+    fn open_files(&self) -> OpenFiles {
+        let listed = self.probe.open_files().unwrap_or_else(|err| {
+            tracing::warn!("{err}; it is read from /proc");
+            None
+        });
+        listed
+            .unwrap_or_default()
+            .into_iter()
+            .map(|file| {
+                let of_state = OpenFile {
+                    fd: file.fd.into(),
+                    flags: file.flags,
+                    dev: file.dev,
+                    ino: file.ino,
+                    mode: file.mode.into(),
+                    link: file.link,
+                };
+                (file.pid.into(), of_state)
+            })
+            .collect()
     }
 
     fn take_care(&mut self) -> Result<()> {

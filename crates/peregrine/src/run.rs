@@ -251,7 +251,7 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
         keeping,
         signals,
     } = run;
-    state::procfs::Procfs::new(root).seed(&mut engine.state);
+    state::procfs::Procfs::new(root).seed_with(&mut engine.state, &source.open_files());
     engine
         .state
         .set_lookup(Box::new(state::procfs::Procfs::new(root)));
@@ -331,6 +331,7 @@ fn probe_options(config: &Config) -> probe::Options {
         snaplen: u16::try_from(config.snaplen).unwrap_or(u16::MAX),
         dynamic_snaplen: dynamic_snaplen(&config.engine.dynamic_snaplen),
         drop_failed: config.engine.drop_failed_exit,
+        iterators: !config.engine.disable_iterators,
         io_uring: config.engine.io_uring,
         toctou_protection: config.engine.toctou_protection,
         log: Some(|level, line| match level {

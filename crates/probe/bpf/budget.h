@@ -128,9 +128,15 @@ __noinline int admit_under_pressure(u32 category, u32 size)
     return admitted;
 }
 
-// How full the ring is.
-static __always_inline void look_at(struct cpu *cpu, void *ring)
+// Looks how full the ring of this CPU is. A function of its own, or the verifier would follow it
+// in every program.
+__noinline int look_at_ring(void)
 {
+    struct cpu *cpu = this_cpu();
+    u32 id = bpf_get_smp_processor_id();
+    void *ring = bpf_map_lookup_elem(&rings, &id);
+    if (!cpu || !ring)
+        return 0;
     u64 size = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
     u64 used = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
     cpu->pressure = used < size / 4 * 3 ? 0 : used < size - size / 16 ? 1 : 2;
@@ -139,15 +145,16 @@ static __always_inline void look_at(struct cpu *cpu, void *ring)
         cpu->ring_size = size;
         cpu->epoch = bpf_ringbuf_query(ring, BPF_RB_CONS_POS) / (size / EPOCHS_PER_RING) + 1;
     }
+    return 0;
 }
 
 // Whether a record of so many bytes may go into the ring.
-static __always_inline bool admit(struct cpu *cpu, void *ring, u32 category, u32 size)
+static __always_inline bool admit(struct cpu *cpu, u32 category, u32 size)
 {
     if (cpu->until_look)
         cpu->until_look--;
     else
-        look_at(cpu, ring);
+        look_at_ring();
     return !cpu->pressure || admit_under_pressure(category, size);
 }
 

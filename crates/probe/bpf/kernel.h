@@ -164,6 +164,7 @@ struct file {
 struct fdtable {
     u32 max_fds;
     struct file **fd;
+    unsigned long *close_on_exec;
 };
 
 struct files_struct {
@@ -173,6 +174,21 @@ struct files_struct {
 struct fs_struct {
     struct path root;
     struct path pwd;
+};
+
+// What iterators are given.
+
+struct seq_file;
+
+struct bpf_iter_meta {
+    struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    u32 fd;
+    struct file *file;
 };
 
 // Processes.

@@ -51,7 +51,8 @@ struct features {
     u32 full_port_first;  // ports with much more data, none if the last is before the first
     u32 full_port_last;
     u32 statsd_port;
-    u32 uring;  // what comes through io_uring is told of
+    u32 uring;      // what comes through io_uring is told of
+    u32 iterators;  // what is open at the start is listed
 };
 
 const volatile struct features features SEC(".rodata.features") = {};

@@ -130,7 +130,7 @@ static __always_inline void send(struct record *r, struct cpu *cpu, u64 time, u3
         cpu->counters.too_big++;
         return;
     }
-    if (!admit(cpu, ring, category, len))
+    if (!admit(cpu, category, len))
         return;
     put_header(r->base, time, (s32)tid, len, type, params);
     if (bpf_ringbuf_output(ring, r->base, len, BPF_RB_NO_WAKEUP))
@@ -156,7 +156,7 @@ static __always_inline void send(struct record *r, struct cpu *cpu, u64 time, u3
             cpu->counters.no_ring++;                                                               \
             return 0;                                                                              \
         }                                                                                          \
-        if (!admit(cpu, ring, CATEGORY_OF_##event, SIZE_##event))                                  \
+        if (!admit(cpu, CATEGORY_OF_##event, SIZE_##event))                                        \
             return 0;                                                                              \
         u64 time = wall_clock();                                                                   \
         u8 *base = bpf_ringbuf_reserve(ring, SIZE_##event, 0);                                     \
@@ -257,7 +257,7 @@ static __always_inline void send(struct record *r, struct cpu *cpu, u64 time, u3
             cpu->counters.no_ring++;                                                               \
             return 0;                                                                              \
         }                                                                                          \
-        if (!admit(cpu, ring, CATEGORY_OF_##event, SIZE_##event))                                  \
+        if (!admit(cpu, CATEGORY_OF_##event, SIZE_##event))                                        \
             return 0;                                                                              \
         u64 time = wall_clock();                                                                   \
         u8 *base = bpf_ringbuf_reserve(ring, SIZE_##event, 0);                                     \

@@ -19,6 +19,8 @@ pub(crate) struct Features {
     statsd_port: u32,
     /// What comes through io_uring is told of.
     pub(crate) uring: u32,
+    /// What is open at the start is listed.
+    pub(crate) iterators: u32,
 }
 
 /// The section that the programs have it in.
@@ -34,6 +36,7 @@ impl Features {
             full_port_last: 0,
             statsd_port: 0,
             uring: options.io_uring.into(),
+            iterators: options.iterators.into(),
         };
         if let Some(dynamic) = &options.dynamic_snaplen {
             features.dynamic_snaplen = 1;
@@ -49,6 +52,7 @@ impl Features {
         Self {
             notes: 0,
             uring: 0,
+            iterators: 0,
             ..self
         }
     }
@@ -66,6 +70,7 @@ impl Features {
     pub(crate) fn need(&self, program: &str) -> bool {
         match program {
             "sys_enter" => self.notes != 0,
+            "iter_files" => self.iterators != 0,
             _ if program.starts_with("enter_") => self.notes != 0,
             _ if program.starts_with("uring_") => self.uring != 0,
             _ => true,
@@ -78,6 +83,7 @@ impl Features {
             "notes" => self.notes != 0,
             "long_notes" => self.notes != 0 || self.uring != 0,
             "requests" => self.uring != 0,
+            "open_file_scratches" => self.iterators != 0,
             _ => true,
         }
     }

@@ -19,6 +19,7 @@ use crate::cpus;
 use crate::entries::Entries;
 use crate::error::Error;
 use crate::features::Features;
+use crate::iterators::{self, OpenFile};
 use crate::log;
 use crate::noisy::{self, Noisy};
 use crate::options::Options;
@@ -317,6 +318,31 @@ impl Probe {
             Some((key, value))
         });
         Ok(noisy::sum_up(entries))
+    }
+
+    /// All descriptors of all processes, as they are now. `None` where the kernel cannot list them
+    /// or would list others than `/proc` shows to this process (in a pid namespace).
+    ///
+    /// Attach the probe before, so that nothing that happens meanwhile is missed.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel stops in the middle.
+    pub fn open_files(&self) -> Result<Option<Vec<OpenFile>>, Error> {
+        let own = self.control.layout().self_tgid.load(Ordering::Relaxed);
+        if self.features.iterators == 0 || own != std::process::id() {
+            return Ok(None);
+        }
+        let program = program(&self.object, "iter_files")?;
+        let failed = |reason: String| Error::Access {
+            action: "list open files",
+            reason,
+        };
+        let link = program.attach().map_err(|err| failed(format!("{err:#}")))?;
+        let source = libbpf_rs::Iter::new(&link).map_err(|err| failed(format!("{err:#}")))?;
+        iterators::read_all(source)
+            .map(Some)
+            .map_err(|err| failed(err.to_string()))
     }
 
     /// Whether a call arrives with the parameters of its own event. The others arrive as the

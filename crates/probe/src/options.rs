@@ -76,6 +76,10 @@ pub struct Options {
     /// Tell of opens and connects that come through io_uring, with the events of the system calls
     /// that they stand for. On unless changed; kernels before 6.3 have no way to see them.
     pub io_uring: bool,
+    /// Have the kernel list what is open at the start ([`Probe::open_files`]). On unless changed.
+    ///
+    /// [`Probe::open_files`]: crate::Probe::open_files
+    pub iterators: bool,
     /// Where libbpf's log goes; nowhere when `None`.
     pub log: Option<LogHook>,
     /// Load the programs for these calls only, which is faster; others are loaded when
@@ -94,6 +98,7 @@ impl Default for Options {
             toctou_protection: true,
             toctou_protection_ia32: false,
             io_uring: true,
+            iterators: true,
             log: None,
             only: None,
         }

@@ -17,6 +17,7 @@ mod losses;
 mod memory;
 mod overlay;
 mod process;
+mod seeding;
 mod snaplen;
 mod sockets;
 mod source;
