@@ -71,7 +71,7 @@ fn what_is_missing_is_named() {
         &["/nowhere/rules.yaml", "No such file"],
     );
     assert_fails(&peregrine(&["--no-such-option"]), &["--no-such-option"]);
-    assert_fails(&peregrine(&["-u"]), &["-u is not available"]);
+    assert_fails(&peregrine(&["-u"]), &["there is no command to trace"]);
     assert_fails(
         &peregrine(&["-k", "https://localhost"]),
         &["-k is not available"],

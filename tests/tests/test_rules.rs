@@ -75,7 +75,7 @@ fn examples_are_found_beside_their_rules() {
     assert_prints(&test_rules(&[]), 1, &["FILE_OR_FOLDER"]);
     // Options of the engine have no effect here, so they are not taken in silence.
     let before = run(Command::new(binary("peregrine")).args(["-A", "test-rules", beside]));
-    assert_prints(&before, 1, &["cannot be used with"]);
+    assert_prints(&before, 1, &["unexpected argument 'test-rules'"]);
 }
 
 #[test]

@@ -154,6 +154,9 @@ fn start(args: &Args) -> Result<ExitCode> {
         None => tracing::info!("No configuration file; defaults are used"),
     }
     not_yet_in_configuration(&config)?;
+    if config.engine.kind == EngineKind::Ptrace && args.watched.is_empty() && !args.dry_run {
+        return Err(ptrace::Error::NoCommand.into());
+    }
 
     let loaded = rule_files::load_rules(args, &config)?;
     rule_files::report_problems(&loaded)?;
