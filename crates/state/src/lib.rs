@@ -24,6 +24,7 @@ mod files;
 mod interfaces;
 mod limits;
 mod lookup;
+mod names;
 mod path;
 mod purge;
 mod recent;

@@ -41,6 +41,8 @@ pub(crate) struct Ring {
     consumer: Mapping,
     producer: Mapping,
     cpu: u16,
+    /// Where the data starts in `producer`, after a page.
+    data: usize,
     size: u64,
     /// Where the next record starts.
     position: u64,
@@ -66,6 +68,7 @@ impl Ring {
             consumer,
             producer,
             cpu,
+            data: page_size(),
             size: size as u64,
             position: 0,
             released: 0,
@@ -156,7 +159,7 @@ impl Ring {
             &*self
                 .producer
                 .start()
-                .add(page_size() + offset as usize)
+                .add(self.data + offset as usize)
                 .cast::<AtomicU32>()
         }
     }
@@ -170,7 +173,7 @@ impl Ring {
         // needs `&mut self` and so ends this borrow.
         unsafe {
             std::slice::from_raw_parts(
-                self.producer.start().add(page_size() + offset as usize),
+                self.producer.start().add(self.data + offset as usize),
                 len as usize,
             )
         }

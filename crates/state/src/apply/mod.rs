@@ -142,7 +142,7 @@ impl State {
             self.counters.n_noncached_thread_lookups += 1;
             self.last_tid = tid;
         }
-        if let Some(thread) = self.threads.get_mut(tid) {
+        if let Some(thread) = self.threads.get_quietly(tid) {
             thread.last_seen = ts;
             return;
         }
@@ -210,7 +210,7 @@ impl State {
 
     /// Adds or replaces a descriptor of a thread's table.
     pub(crate) fn add_descriptor(&mut self, tid: i64, fd: i64, descriptor: Descriptor) -> bool {
-        let Some(thread) = self.threads.get_mut(tid) else {
+        let Some(thread) = self.threads.get_quietly(tid) else {
             return false;
         };
         self.files
