@@ -6,15 +6,19 @@ use alert::{Alert, Deduplicate, Deduplicator};
 use event::EventView;
 use event::render::BufferFormat;
 use field::{EventContext, Occurrence, Scratch, Surroundings};
-use output::Outputs;
+use output::{AlertWriter, Outputs};
 use rules::{Correlator, Matcher, Ruleset, is_for_rules};
 use state::State;
 
-use crate::alerts::{correlated, of_rule, send};
+use crate::alerts::{correlated, send};
+use crate::drafts::Drafts;
 use crate::recorder::Recorder;
 
 /// Events of the machine are of this source.
 pub(crate) const SOURCE: &str = "syscall";
+
+/// Alerts are handed out at the latest after so many events.
+const FLUSH_AFTER: u64 = 4096;
 
 /// What was done with events so far.
 #[derive(Clone, Copy, Default, Debug)]
@@ -38,6 +42,9 @@ pub(crate) struct Engine {
     matcher: Matcher,
     correlator: Option<Correlator<Alert>>,
     deduplicator: Option<Deduplicator>,
+    /// Must be [flushed](Self::flush) whenever there is a pause.
+    writer: AlertWriter,
+    drafts: Drafts,
     surroundings: Surroundings,
     scratch: Scratch,
     first_ts: u64,
@@ -58,10 +65,13 @@ impl Engine {
         let mut surroundings = Surroundings::new(hostname);
         surroundings.zone = jiff::tz::TimeZone::system();
         surroundings.buffers = buffers;
+        let hostname = hostname.into();
         Some(Self {
             state,
+            writer: outputs.writer(),
+            drafts: Drafts::new(&hostname),
             outputs,
-            hostname: hostname.into(),
+            hostname,
             handled: Handled::default(),
             recorder: None,
             correlator: Correlator::new(Arc::clone(&ruleset)),
@@ -88,6 +98,7 @@ impl Engine {
             self.correlator = Correlator::new(Arc::clone(&ruleset));
             self.ruleset = ruleset;
             self.matcher = matcher;
+            self.drafts.clear();
         }
     }
 
@@ -115,6 +126,7 @@ impl Engine {
             handled,
             correlator,
             deduplicator,
+            writer,
             ..
         } = self;
         if let Some(correlator) = correlator
@@ -123,16 +135,21 @@ impl Engine {
             correlator.advance(now, &mut |at, mut alert| {
                 alert.ts = at;
                 handled.matches += 1;
-                send(outputs, deduplicator.as_mut(), at, || alert);
+                send(outputs, writer, deduplicator.as_mut(), at, alert);
             });
         }
         if let Some(deduplicator) = deduplicator {
             deduplicator.advance(now, &mut |alert| {
                 if outputs.admit(now) {
-                    outputs.send(alert);
+                    writer.add_alert(&alert);
                 }
             });
         }
+    }
+
+    /// Hands out the alerts that were made. To be called whenever there is a pause.
+    pub(crate) fn flush(&mut self) {
+        self.writer.flush();
     }
 
     /// Forgets what is known of the machine, because other events of another time begin.
@@ -145,14 +162,15 @@ impl Engine {
 
     /// Sends what was counted of equal alerts, at the end.
     pub(crate) fn finish(&mut self) {
-        let (outputs, now) = (&self.outputs, self.previous_ts);
+        let (outputs, writer, now) = (&self.outputs, &mut self.writer, self.previous_ts);
         if let Some(deduplicator) = &mut self.deduplicator {
             deduplicator.finish(&mut |alert| {
                 if outputs.admit(now) {
-                    outputs.send(alert);
+                    writer.add_alert(&alert);
                 }
             });
         }
+        writer.finish();
     }
 
     /// Records from now on. State must have been seeded: the recording starts with it.
@@ -200,6 +218,8 @@ impl Engine {
             let Self {
                 state,
                 outputs,
+                writer,
+                drafts,
                 hostname,
                 handled,
                 ruleset,
@@ -228,9 +248,12 @@ impl Engine {
                 &mut context,
                 event.event_type(),
                 &mut |rule, context, evaluator| {
-                    send(outputs, deduplicator.as_mut(), ts, || {
-                        of_rule(rule, source, context, evaluator, ts, hostname)
-                    });
+                    if deduplicator.is_some() {
+                        let alert = drafts.alert(rule, source, context, evaluator, writer);
+                        send(outputs, writer, deduplicator.as_mut(), ts, alert);
+                    } else if outputs.admit(ts) {
+                        drafts.write(rule, source, context, evaluator, writer);
+                    }
                 },
             );
             handled.matches += found as u64;
@@ -245,11 +268,15 @@ impl Engine {
                     });
                     if let Some(alert) = alert {
                         handled.matches += 1;
-                        send(outputs, deduplicator.as_mut(), ts, || alert);
+                        send(outputs, writer, deduplicator.as_mut(), ts, alert);
                     }
                 });
             }
         }
         self.previous_ts = ts;
+        // A ring can be long, and a replay has no pause at all.
+        if self.handled.events.is_multiple_of(FLUSH_AFTER) {
+            self.writer.flush();
+        }
     }
 }

@@ -96,6 +96,7 @@ impl Live {
                     exit |= keeping.run(wall_clock(), &counters(probe), &engine.outputs);
                 }
             });
+            engine.flush();
             let now = wall_clock();
             if keeping.is_due(now) {
                 exit |= keeping.run(now, &counters(probe), &engine.outputs);

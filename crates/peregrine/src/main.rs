@@ -15,6 +15,7 @@
 mod alerts;
 mod args;
 mod channels;
+mod drafts;
 mod drops;
 mod engine;
 mod housekeeping;
