@@ -131,13 +131,23 @@ impl<W: Write> Writer<W> {
             sink,
             body: Fields::default(),
         };
-        writer.body.u32(MAGIC);
-        writer.body.u16(MAJOR);
-        writer.body.u16(MINOR);
-        // The length of the section is not known in advance.
-        writer.body.u64(u64::MAX);
-        writer.block(SECTION_HEADER, "section header")?;
+        writer.section()?;
         Ok(writer)
+    }
+
+    /// Begins again: what follows is of another machine, or of another time, as if another capture
+    /// had been appended. [`new`](Self::new) has begun the first one.
+    ///
+    /// # Errors
+    ///
+    /// When the stream fails.
+    pub fn section(&mut self) -> Result<()> {
+        self.body.u32(MAGIC);
+        self.body.u16(MAJOR);
+        self.body.u16(MINOR);
+        // The length of the section is not known in advance.
+        self.body.u64(u64::MAX);
+        self.block(SECTION_HEADER, "section header")
     }
 
     /// Writes what is known of the machine.

@@ -22,10 +22,10 @@ mod resolve;
 pub use error::{ConfigError, Problem};
 pub use load::{Environment, Source, load};
 pub use model::{
-    AppendOutput, CaptureConfig, CaptureMode, Config, DeduplicateConfig, DropAction, EngineConfig,
-    EngineKind, ExtraField, FileOutput, GrpcConfig, HttpOutput, MetricsConfig, OutputsConfig,
-    PluginEntry, ProgramOutput, RuleMatching, RuleSelection, RuleSelector, SyscallDrops,
-    WebserverConfig,
+    AppendOutput, CaptureConfig, CaptureMode, Config, DeduplicateConfig, DropAction,
+    DynamicSnaplenConfig, EngineConfig, EngineKind, ExtraField, FileOutput, GrpcConfig, HttpOutput,
+    MetricsConfig, OutputsConfig, PluginEntry, ProgramOutput, RuleMatching, RuleSelection,
+    RuleSelector, SyscallDrops, TOP_SOCKET, WebserverConfig,
 };
 pub use node::{Node, Place, Value};
 pub use overrides::Override;

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Where `peregrine top` finds an engine, unless the configuration says otherwise.
+pub const TOP_SOCKET: &str = "/run/peregrine/top.sock";
+
 /// Everything that the configuration says.
 ///
 /// Defaults are those of Falco's code unless the field says otherwise.
@@ -51,6 +54,9 @@ pub struct Config {
     pub outputs: OutputsConfig,
     /// The web server.
     pub webserver: WebserverConfig,
+    /// `top.socket`: where `peregrine top` finds a running engine; `None` with `top.enabled: false`.
+    /// Falco has no such keys.
+    pub top_socket: Option<PathBuf>,
     /// Own log on standard error.
     pub log_stderr: bool,
     /// Own log to syslog.
@@ -88,10 +94,29 @@ pub struct EngineConfig {
     pub buf_size_preset: u8,
     /// Leave failed system calls out.
     pub drop_failed_exit: bool,
+    /// Report what calls were given when they began, not what lies there when they return.
+    pub toctou_protection: bool,
+    /// Which reads and writes keep more bytes than the others.
+    pub dynamic_snaplen: DynamicSnaplenConfig,
     /// Do not seed state with BPF iterators.
     pub disable_iterators: bool,
+    /// Let the kernel drop calls that no rule can match.
+    pub kernel_filter: bool,
     /// The capture to replay.
     pub capture_file: Option<PathBuf>,
+}
+
+/// `engine.modern_ebpf.dynamic_snaplen`; what Falco's library offers and Falco has no key for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DynamicSnaplenConfig {
+    /// Whether port and content decide at all.
+    pub enabled: bool,
+    /// The first port of those with up to 16 000 bytes; 0 for none.
+    pub fullcapture_port_start: u16,
+    /// The last of them.
+    pub fullcapture_port_end: u16,
+    /// The port of statsd, with up to 2000 bytes.
+    pub statsd_port: u16,
 }
 
 /// The kind of source.
@@ -101,6 +126,8 @@ pub enum EngineKind {
     ModernEbpf,
     /// Falco's kernel module. There is none here; the eBPF probe does its work.
     Kmod,
+    /// A command that is traced, without privileges.
+    Ptrace,
     /// A capture file.
     Replay,
     /// No system calls.
@@ -120,6 +147,10 @@ pub struct CaptureConfig {
     pub default_duration: Duration,
     /// Most MiB of a file; 0 for no limit.
     pub max_file_size_mb: u64,
+    /// Most events in a file; 0 for no limit. Falco has no such key.
+    pub max_file_events: u64,
+    /// Most files of one run of the engine; 0 for no limit. Falco has no such key.
+    pub max_files: u64,
 }
 
 /// Which rules record what surrounds a match.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::error::Problem;
 use crate::model::{
-    AppendOutput, CaptureConfig, CaptureMode, Config, DeduplicateConfig, DropAction, EngineConfig,
-    EngineKind, ExtraField, FileOutput, GrpcConfig, HttpOutput, MetricsConfig, OutputsConfig,
-    PluginEntry, ProgramOutput, RuleMatching, RuleSelection, RuleSelector, SyscallDrops,
-    WebserverConfig,
+    AppendOutput, CaptureConfig, CaptureMode, Config, DeduplicateConfig, DropAction,
+    DynamicSnaplenConfig, EngineConfig, EngineKind, ExtraField, FileOutput, GrpcConfig, HttpOutput,
+    MetricsConfig, OutputsConfig, PluginEntry, ProgramOutput, RuleMatching, RuleSelection,
+    RuleSelector, SyscallDrops, WebserverConfig,
 };
 use crate::node::{Node, Value};
 use crate::read::{Reader, Section};
@@ -123,6 +123,7 @@ pub(crate) fn resolve(root: &Node) -> Result<(Config, Vec<Problem>), Vec<Problem
         static_fields: static_fields(&mut r, top),
         outputs,
         webserver,
+        top_socket: top_socket(&mut r, top),
         log_stderr: r.bool(top, "log_stderr", true),
         log_syslog: r.bool(top, "log_syslog", false),
         log_level: r.word(top, "log_level", "info", PRIORITIES),
@@ -203,7 +204,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
         &mut section,
         "kind",
         "modern_ebpf",
-        &["modern_ebpf", "kmod", "replay", "nodriver"],
+        &["modern_ebpf", "kmod", "ptrace", "replay", "nodriver"],
     );
     let mut modern = r.section(&mut section, "modern_ebpf");
     // Rings are always one per CPU here: sharing one between CPUs only loses speed.
@@ -211,6 +212,16 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
     let preset = r.int(&mut modern, "buf_size_preset", 4, 1, 10);
     let drop_failed = r.bool(&mut modern, "drop_failed_exit", false);
     let disable_iterators = r.bool(&mut modern, "disable_iterators", false);
+    let toctou_protection = r.bool(&mut modern, "toctou_protection", true);
+    let mut snaplen = r.section(&mut modern, "dynamic_snaplen");
+    let dynamic_snaplen = DynamicSnaplenConfig {
+        enabled: r.bool(&mut snaplen, "enabled", false),
+        fullcapture_port_start: r.int(&mut snaplen, "fullcapture_port_start", 0, 0, 65_535) as u16,
+        fullcapture_port_end: r.int(&mut snaplen, "fullcapture_port_end", 0, 0, 65_535) as u16,
+        statsd_port: r.int(&mut snaplen, "statsd_port", 8125, 0, 65_535) as u16,
+    };
+    r.finish(&snaplen);
+    let kernel_filter = r.bool(&mut modern, "kernel_filter", true);
     r.finish(&modern);
     let mut kmod = r.section(&mut section, "kmod");
     let kmod_preset = r.int(&mut kmod, "buf_size_preset", 4, 1, 10);
@@ -222,6 +233,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
     r.finish(&section);
     let kind = match kind.as_str() {
         "kmod" => EngineKind::Kmod,
+        "ptrace" => EngineKind::Ptrace,
         "replay" => EngineKind::Replay,
         "nodriver" => EngineKind::Nodriver,
         _ => EngineKind::ModernEbpf,
@@ -244,6 +256,9 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
             drop_failed
         },
         disable_iterators,
+        toctou_protection,
+        dynamic_snaplen,
+        kernel_filter,
         capture_file,
     }
 }
@@ -268,6 +283,8 @@ fn capture(r: &mut Reader, top: &mut Section<'_>) -> CaptureConfig {
             u64::from(u32::MAX),
         )),
         max_file_size_mb: r.int(&mut section, "max_file_size_mb", 0, 0, 1 << 30),
+        max_file_events: r.int(&mut section, "max_file_events", 0, 0, u64::MAX),
+        max_files: r.int(&mut section, "max_files", 0, 0, u64::MAX),
     };
     r.finish(&section);
     capture
@@ -586,6 +603,14 @@ fn outputs(r: &mut Reader, top: &mut Section<'_>) -> OutputsConfig {
         http: http_enabled.then_some(http_output),
         grpc: (grpc_enabled && grpc_output_enabled).then_some(grpc_config),
     }
+}
+
+fn top_socket(r: &mut Reader, top: &mut Section<'_>) -> Option<PathBuf> {
+    let mut section = r.section(top, "top");
+    let enabled = r.bool(&mut section, "enabled", true);
+    let socket = r.path(&mut section, "socket", crate::model::TOP_SOCKET);
+    r.finish(&section);
+    enabled.then_some(socket)
 }
 
 fn webserver(r: &mut Reader, top: &mut Section<'_>) -> WebserverConfig {

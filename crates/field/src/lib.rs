@@ -45,6 +45,7 @@ mod view;
 
 pub use catalog::{Fields, StaticFieldError, field_info};
 pub use context::{EventContext, Scratch};
+pub use extract::fs_path::path_parameter;
 pub use list::{ListFormat, ListOptions, fields_page, list_fields, type_name};
 pub use metadata::{ContainerInfo, ContainerMetadata, Mount};
 pub use output::{ABSENT, OutputForm, OutputValue};

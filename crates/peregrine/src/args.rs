@@ -1,5 +1,6 @@
 //! The command line, as written.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
@@ -83,6 +84,11 @@ pub(crate) struct Args {
     #[arg(short = 'A')]
     pub(crate) all_events: bool,
 
+    /// Say what of each rule the kernel decides and what is left to user space, and exit; as JSON
+    /// with `--format json` or `-o json_output=true`.
+    #[arg(long = "explain-filter")]
+    pub(crate) explain_filter: bool,
+
     /// Stop after this many seconds.
     #[arg(short = 'M', value_name = "SECONDS")]
     pub(crate) duration: Option<u64>,
@@ -123,6 +129,11 @@ pub(crate) struct Args {
     /// Record every event into a capture file.
     #[arg(short = 'w', value_name = "CAPTURE")]
     pub(crate) record: Option<PathBuf>,
+
+    /// Watch a command and all it starts, without privileges (`engine.kind: ptrace`); the command
+    /// comes last, behind `--`.
+    #[arg(short = 'u', long = "userspace", conflicts_with = "replay")]
+    pub(crate) userspace: bool,
 
     /// Append a line of statistics to a file periodically.
     #[arg(short = 's', value_name = "FILE")]
@@ -173,6 +184,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) not_yet: NotYet,
 
+    /// The command to watch, with its arguments; implies `-u`.
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "replay")]
+    pub(crate) watched: Vec<OsString>,
+
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -182,6 +197,43 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Try rules on the examples that stand beside them.
     TestRules(TestRules),
+    /// Show what a running engine is busy with: rules, system calls, processes, losses.
+    Top(Top),
+}
+
+/// Options of `top`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Top {
+    /// Socket of the engine (`top.socket` of its configuration).
+    #[arg(long = "socket", value_name = "PATH", default_value = config::TOP_SOCKET)]
+    pub(crate) socket: PathBuf,
+
+    /// Print one report, of all since the engine's start, and exit.
+    #[arg(long = "once")]
+    pub(crate) once: bool,
+
+    /// Print reports one after another instead of showing them on a screen; the default when
+    /// standard output is not a terminal.
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<TopFormat>,
+
+    /// Milliseconds between two reports.
+    #[arg(long = "interval", value_name = "MS", default_value_t = 1000,
+          value_parser = clap::value_parser!(u64).range(50..))]
+    pub(crate) interval: u64,
+
+    /// Lines of each table in text.
+    #[arg(long = "rows", value_name = "N", default_value_t = 15)]
+    pub(crate) rows: usize,
+}
+
+/// Forms of `top`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum TopFormat {
+    /// Lines for reading.
+    Text,
+    /// Totals since the engine's start, a line of JSON for each report.
+    Json,
 }
 
 /// Options of `test-rules`.
@@ -231,8 +283,6 @@ pub(crate) struct NotYet {
     k8s_node: Option<String>,
     #[arg(short = 'm', long = "mesos-api", value_name = "URL", hide = true)]
     mesos_api: Option<String>,
-    #[arg(short = 'u', long = "userspace", hide = true)]
-    userspace: bool,
     #[arg(short = 'g', long = "gvisor-config", value_name = "FILE", hide = true)]
     gvisor_config: Option<PathBuf>,
     #[arg(long = "disable-cri-async", hide = true, action = ArgAction::SetTrue)]
@@ -248,7 +298,7 @@ pub(crate) struct NotYet {
 impl NotYet {
     /// The first of these options that was given, and what to do instead.
     pub(crate) fn given(&self) -> Option<String> {
-        let table: [(bool, &str, &str); 14] = [
+        let table: [(bool, &str, &str); 13] = [
             (
                 self.config_schema,
                 "--config-schema",
@@ -285,11 +335,6 @@ impl NotYet {
                 "metadata of Kubernetes is not collected yet; leave it out",
             ),
             (self.mesos_api.is_some(), "-m", "Mesos is not supported"),
-            (
-                self.userspace,
-                "-u",
-                "tracing without the probe is not available yet",
-            ),
             (
                 self.gvisor_config.is_some(),
                 "-g",

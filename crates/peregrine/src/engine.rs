@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use alert::{Alert, Deduplicate, Deduplicator};
+use anyhow::Result;
+use capture::{EventDumpFlags, MachineInfo};
 use event::EventView;
 use event::render::BufferFormat;
 use field::{EventContext, Occurrence, Scratch, Surroundings};
@@ -10,9 +12,13 @@ use output::{AlertWriter, Outputs};
 use rules::{Correlator, Matcher, Ruleset, is_for_rules};
 use state::State;
 
+use crate::activity::{self, Activity};
 use crate::alerts::{correlated, send};
 use crate::drafts::Drafts;
-use crate::recorder::Recorder;
+use crate::match_capture::{self, MatchCapture, Moment, Wanted};
+use crate::picture::Picture;
+use crate::recorder::{Recorder, this_machine};
+use crate::top::Report;
 
 /// Events of the machine are of this source.
 pub(crate) const SOURCE: &str = "syscall";
@@ -37,7 +43,10 @@ pub(crate) struct Engine {
     pub(crate) outputs: Outputs,
     pub(crate) hostname: Arc<str>,
     pub(crate) handled: Handled,
+    /// What captures say of the machine that the events come from.
+    pub(crate) machine: MachineInfo,
     recorder: Option<Recorder>,
+    match_capture: Option<MatchCapture>,
     ruleset: Arc<Ruleset>,
     matcher: Matcher,
     correlator: Option<Correlator<Alert>>,
@@ -45,8 +54,10 @@ pub(crate) struct Engine {
     /// Must be [flushed](Self::flush) whenever there is a pause.
     writer: AlertWriter,
     drafts: Drafts,
+    activity: Activity,
     surroundings: Surroundings,
     scratch: Scratch,
+    noted_drops: u64,
     first_ts: u64,
     previous_ts: u64,
 }
@@ -65,21 +76,26 @@ impl Engine {
         let mut surroundings = Surroundings::new(hostname);
         surroundings.zone = jiff::tz::TimeZone::system();
         surroundings.buffers = buffers;
-        let hostname = hostname.into();
+        let machine = this_machine(hostname);
+        let hostname: Arc<str> = hostname.into();
         Some(Self {
             state,
             writer: outputs.writer(),
             drafts: Drafts::new(&hostname),
+            activity: Activity::new(),
             outputs,
             hostname,
             handled: Handled::default(),
+            machine,
             recorder: None,
+            match_capture: None,
             correlator: Correlator::new(Arc::clone(&ruleset)),
             deduplicator: None,
             ruleset,
             matcher,
             surroundings,
             scratch: Scratch::new(),
+            noted_drops: 0,
             first_ts: 0,
             previous_ts: 0,
         })
@@ -99,6 +115,15 @@ impl Engine {
             self.ruleset = ruleset;
             self.matcher = matcher;
             self.drafts.clear();
+        }
+    }
+
+    /// Takes what the source of events has lost so far: when that has grown by `now`, ns since the
+    /// epoch, what is known is looked at again.
+    pub(crate) fn note_drops(&mut self, drops: u64, now: u64) {
+        if drops > self.noted_drops {
+            self.noted_drops = drops;
+            self.state.note_gap(now);
         }
     }
 
@@ -138,6 +163,9 @@ impl Engine {
                 send(outputs, writer, deduplicator.as_mut(), at, alert);
             });
         }
+        if let Some(captures) = &mut self.match_capture {
+            captures.expire(now, &self.machine, &self.state);
+        }
         if let Some(deduplicator) = deduplicator {
             deduplicator.advance(now, &mut |alert| {
                 if outputs.admit(now) {
@@ -152,16 +180,40 @@ impl Engine {
         self.writer.flush();
     }
 
+    /// What it was busy with so far, as far as this side of the source of events knows.
+    pub(crate) fn report(&self) -> Report {
+        Report {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            events: self.handled.events,
+            matches: self.handled.matches,
+            alerts_dropped: self.outputs.counters().queue_drops(),
+            rules: activity::rules(&self.matcher, &self.ruleset),
+            syscalls: self.activity.syscalls(),
+            processes: self.activity.processes(),
+            ..Report::default()
+        }
+    }
+
     /// Forgets what is known of the machine, because other events of another time begin.
     pub(crate) fn begin_again(&mut self, state: State) {
+        if let Some(captures) = &mut self.match_capture {
+            captures.end(&self.machine, &self.state);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin_again();
+        }
         self.state = state;
         if let Some(correlator) = &mut self.correlator {
             correlator.clear();
         }
     }
 
-    /// Sends what was counted of equal alerts, at the end.
+    /// Sends what was counted of equal alerts, and ends the recording of a match, at the end.
     pub(crate) fn finish(&mut self) {
+        if let Some(captures) = &mut self.match_capture {
+            captures.end(&self.machine, &self.state);
+        }
         let (outputs, writer, now) = (&self.outputs, &mut self.writer, self.previous_ts);
         if let Some(deduplicator) = &mut self.deduplicator {
             deduplicator.finish(&mut |alert| {
@@ -173,14 +225,36 @@ impl Engine {
         writer.finish();
     }
 
-    /// Records from now on. State must have been seeded: the recording starts with it.
+    /// Records every event from now on. The recording starts with the state at the first of them.
     pub(crate) fn record_into(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);
     }
 
     /// Ends the recording, if there is one.
-    pub(crate) fn end_recording(&mut self) -> Option<Recorder> {
-        self.recorder.take()
+    ///
+    /// # Errors
+    ///
+    /// When it could not be written.
+    pub(crate) fn end_recording(&mut self) -> Result<()> {
+        let Some(recorder) = self.recorder.take() else {
+            return Ok(());
+        };
+        let picture = Picture {
+            machine: &self.machine,
+            state: &self.state,
+            before: None,
+        };
+        recorder.finish(&picture).map(drop)
+    }
+
+    /// Records what follows matches from now on.
+    pub(crate) fn capture_matches(&mut self, captures: MatchCapture) {
+        self.match_capture = Some(captures);
+    }
+
+    /// What became of the recordings of matches, if that was asked for.
+    pub(crate) fn match_captures(&self) -> Option<match_capture::Counters> {
+        self.match_capture.as_ref().map(MatchCapture::counters)
     }
 
     /// Takes one event: state first, then the rules, which alert.
@@ -204,13 +278,31 @@ impl Engine {
                 return;
             }
         };
+        let flags = if with_rules {
+            EventDumpFlags::default()
+        } else {
+            EventDumpFlags::STATE_ONLY
+        };
         if let Some(recorder) = &mut self.recorder {
-            recorder.event(cpu, record);
+            let picture = Picture {
+                machine: &self.machine,
+                state: &self.state,
+                before: None,
+            };
+            recorder.event(cpu, flags, record, &picture);
+        }
+        if let Some(captures) = &mut self.match_capture {
+            captures.before(&event, &self.state);
         }
         self.handled.events += 1;
+        let mut wanted = Wanted::default();
         let ts = event.ts();
         if self.first_ts == 0 {
             (self.first_ts, self.previous_ts) = (ts, ts);
+        }
+        let timed = self.activity.begin(event.event_type());
+        if timed.is_some() {
+            self.matcher.time_next(activity::clock);
         }
         self.pass_time(ts);
         let subject = self.state.apply(&event);
@@ -226,6 +318,7 @@ impl Engine {
                 matcher,
                 correlator,
                 deduplicator,
+                match_capture,
                 surroundings,
                 scratch,
                 ..
@@ -248,6 +341,9 @@ impl Engine {
                 &mut context,
                 event.event_type(),
                 &mut |rule, context, evaluator| {
+                    if let Some(captures) = match_capture {
+                        captures.add(&mut wanted, rule);
+                    }
                     if deduplicator.is_some() {
                         let alert = drafts.alert(rule, source, context, evaluator, writer);
                         send(outputs, writer, deduplicator.as_mut(), ts, alert);
@@ -273,7 +369,29 @@ impl Engine {
                 });
             }
         }
+        if let Some(captures) = &mut self.match_capture {
+            let moment = Moment {
+                cpu,
+                flags,
+                record,
+                ts,
+                number: self.handled.events,
+            };
+            let say = match_capture::say(&self.outputs);
+            captures.take(
+                &moment,
+                wanted,
+                &self.machine,
+                &self.state,
+                &say,
+                &self.hostname,
+            );
+        }
         self.previous_ts = ts;
+        if let Some(began) = timed {
+            let (event_type, tid) = (event.event_type(), event.tid());
+            self.activity.end(began, event_type, tid, &self.state);
+        }
         // A ring can be long, and a replay has no pause at all.
         if self.handled.events.is_multiple_of(FLUSH_AFTER) {
             self.writer.flush();

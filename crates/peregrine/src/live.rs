@@ -1,164 +1,166 @@
-//! Events of this machine, through the probe.
+//! Events of this machine as they happen, whatever brings them.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use alert::{Alert, Priority};
-use anyhow::{Context, Result};
-use event::SyscallCodeSet;
-use probe::{Options, Probe, Reader};
+use anyhow::Result;
 use rules::Ruleset;
 
 use crate::engine::Engine;
+use crate::filter::Chosen;
+use crate::host::HostWatch;
 use crate::housekeeping::{Housekeeping, SourceCounters, wall_clock};
 use crate::signals::Signals;
 
-/// Waits between two looks at the rings grow from the first to the second while nothing comes. The
-/// longest one is also how late an event of a quiet machine can be. Looking costs some microseconds,
-/// and what comes within a millisecond at full speed is a small part of a ring.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
-const LONGEST_WAIT: Duration = Duration::from_millis(5);
-
 /// After a batch of this many events the next one is taken without a wait: the engine is behind.
-const BEHIND: usize = 8192;
+pub(crate) const BEHIND: usize = 8192;
 
-/// How late an event may come, at most, once the rings have been emptied: what should have happened
+/// How late an event may come, at most, once the source has been emptied: what should have happened
 /// by now is not missed before.
 const LATENESS: u64 = 100_000_000;
 
-/// Records wait in the rings for about this long, for the sake of their order.
-const HELD_BACK: Duration = Duration::from_micros(50);
+/// How often a source looks after itself.
+const CARE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often CPUs that came online are looked for.
-const CPU_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The probe, loaded, with its reader.
-pub(crate) struct Live {
-    probe: Probe,
-    reader: Reader,
-}
-
-impl Live {
-    /// Loads the probe. Nothing is traced before [`start`](Self::start).
+/// Where live events come from. Used through generics, never as an object: the way of an event to
+/// the engine is the hottest path of the program.
+pub(crate) trait Source {
+    /// Lets events come from now on, for a source that does not before state has been seeded.
     ///
     /// # Errors
     ///
-    /// When the machine or the rights of this process do not allow it.
-    pub(crate) fn load(options: &Options) -> Result<Self> {
-        let mut probe = Probe::load(options)?;
-        let reader = probe.reader().context("failed to map the rings")?;
-        Ok(Self { probe, reader })
-    }
+    /// When nothing can come.
+    fn begin(&mut self) -> Result<()>;
 
-    /// Traces these system calls from now on.
+    /// Hands out what there is, as CPU, record and a way to the counters.
+    ///
+    /// # Errors
+    ///
+    /// When the source is broken.
+    fn drain(
+        &mut self,
+        each: impl FnMut(u16, &[u8], &dyn Fn() -> SourceCounters),
+    ) -> Result<Drained>;
+
+    /// Waits until there may be more, after so many.
+    fn pause(&mut self, handled: usize);
+
+    /// What it has counted.
+    fn counters(&self) -> SourceCounters;
+
+    /// Brings from now on what was chosen.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub(crate) fn start(&mut self, syscalls: &SyscallCodeSet) -> Result<()> {
-        self.probe
-            .set_syscalls(syscalls.iter())
-            .context("failed to choose system calls")?;
-        self.probe.attach().context("failed to attach the probe")
-    }
+    fn select(&mut self, chosen: &Chosen) -> Result<()>;
 
-    /// What the probe has counted.
-    pub(crate) fn counters(&self) -> SourceCounters {
-        counters(&self.probe)
-    }
-
-    /// Feeds the engine until a signal, the time limit, or the action `exit` ends it. Then the
-    /// probe is taken off, and what is in the rings is still handled. On SIGHUP the rules are taken
-    /// from `reload`; state and what is in the rings stay, and if it fails the rules do, too.
+    /// Follows changes of the machine.
     ///
     /// # Errors
     ///
-    /// When the rings of a new CPU cannot be made.
-    pub(crate) fn watch(
-        &mut self,
-        engine: &mut Engine,
-        keeping: &mut Housekeeping,
-        signals: &Signals,
-        duration: Option<Duration>,
-        reload: &dyn Fn() -> Result<(Ruleset, SyscallCodeSet)>,
-    ) -> Result<End> {
-        let Self { probe, reader } = self;
-        let deadline = duration.map(|duration| Instant::now() + duration);
-        let mut next_cpus = Instant::now() + CPU_INTERVAL;
-        let mut wait = SHORTEST_WAIT;
-        let end = loop {
-            let mut exit = false;
-            let handled = reader.drain(|cpu, record| {
-                engine.handle(cpu, record);
-                // A batch can take long, and statistics are wanted on time.
-                if keeping.is_due(time_of(record)) {
-                    exit |= keeping.run(wall_clock(), &counters(probe), &engine.outputs);
-                }
-            });
-            engine.flush();
-            let now = wall_clock();
-            if keeping.is_due(now) {
-                exit |= keeping.run(now, &counters(probe), &engine.outputs);
-                if handled < BEHIND {
-                    engine.pass_time(now.saturating_sub(LATENESS));
-                }
+    /// When what is needed for that cannot be made.
+    fn take_care(&mut self) -> Result<()>;
+
+    /// Ends, and hands out what is left.
+    ///
+    /// # Errors
+    ///
+    /// When the source is broken.
+    fn finish(&mut self, each: impl FnMut(u16, &[u8])) -> Result<()>;
+}
+
+/// What a source had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Drained {
+    /// So many events.
+    Events(usize),
+    /// No more, for ever.
+    Ended,
+}
+
+/// Feeds the engine until a signal, the time limit, the end of the source, or the action `exit`
+/// ends it. Then the source is closed, and what is left in it is still handled. On SIGHUP the rules
+/// are taken from `reload`; state and what waits in the source stay, and if it fails the rules do,
+/// too.
+///
+/// # Errors
+///
+/// When the source is broken.
+pub(crate) fn watch(
+    source: &mut impl Source,
+    engine: &mut Engine,
+    keeping: &mut Housekeeping,
+    signals: &Signals,
+    host: &mut HostWatch,
+    duration: Option<Duration>,
+    reload: &dyn Fn() -> Result<(Ruleset, Chosen)>,
+) -> Result<End> {
+    let deadline = duration.map(|duration| Instant::now() + duration);
+    let mut next_care = Instant::now() + CARE_INTERVAL;
+    let end = loop {
+        let mut exit = false;
+        let drained = source.drain(|cpu, record, counters| {
+            engine.handle(cpu, record);
+            // A batch can take long, and statistics are wanted on time.
+            if keeping.is_due(time_of(record)) {
+                exit |= keeping.run(wall_clock(), &counters(), &engine.outputs);
             }
-            if exit {
-                break End::Drops;
-            }
-            if signals.stop() {
-                break End::Signal;
-            }
-            if signals.take_reopen() {
-                engine.outputs.reopen();
-            }
-            if signals.take_reload() {
-                tracing::info!("SIGHUP received, loading the rules again");
-                match reload() {
-                    Ok((ruleset, syscalls)) => {
-                        // First what is traced, then what is looked for: no rule waits in vain.
-                        probe
-                            .set_syscalls(syscalls.iter())
-                            .context("failed to choose system calls")?;
-                        engine.replace_rules(ruleset);
-                        tracing::info!(
-                            "Watching {} system calls with the new rules",
-                            syscalls.len()
-                        );
-                    }
-                    Err(err) => reload_failed(engine, &err, now),
-                }
-            }
-            let instant = Instant::now();
-            if deadline.is_some_and(|deadline| instant >= deadline) {
-                break End::Deadline;
-            }
-            if instant >= next_cpus {
-                next_cpus = instant + CPU_INTERVAL;
-                let added = probe
-                    .add_new_cpus(reader)
-                    .context("failed to follow a new CPU")?;
-                if added > 0 {
-                    tracing::info!("{added} CPUs came online and are watched");
-                }
-            }
-            if handled > 0 {
-                wait = SHORTEST_WAIT;
-            }
-            if handled < BEHIND {
-                thread::sleep(wait);
-                wait = (wait * 2).min(LONGEST_WAIT);
-            }
+        })?;
+        let Drained::Events(handled) = drained else {
+            break End::Source;
         };
-        probe.detach();
-        while reader.has_data() {
-            if reader.drain(|cpu, record| engine.handle(cpu, record)) == 0 {
-                thread::sleep(HELD_BACK);
+        engine.flush();
+        let now = wall_clock();
+        if keeping.report_is_wanted() {
+            keeping.give_report(engine.report(), now, &source.counters());
+        }
+        if keeping.is_due(now) {
+            let counters = source.counters();
+            exit |= keeping.run(now, &counters, &engine.outputs);
+            engine.note_drops(counters.drops, now);
+            host.look(engine, now);
+            if handled < BEHIND {
+                engine.pass_time(now.saturating_sub(LATENESS));
             }
         }
-        Ok(end)
-    }
+        if exit {
+            break End::Drops;
+        }
+        if signals.stop() {
+            break End::Signal;
+        }
+        if signals.take_reopen() {
+            engine.outputs.reopen();
+        }
+        if signals.take_reload() {
+            tracing::info!("SIGHUP received, loading the rules again");
+            match reload() {
+                Ok((ruleset, chosen)) => {
+                    // First what is traced, then what is looked for: no rule waits in vain.
+                    source.select(&chosen)?;
+                    engine.replace_rules(ruleset);
+                    tracing::info!(
+                        "Watching {} system calls with the new rules",
+                        chosen.selection.syscalls.len()
+                    );
+                }
+                Err(err) => reload_failed(engine, &err, now),
+            }
+        }
+        let instant = Instant::now();
+        if deadline.is_some_and(|deadline| instant >= deadline) {
+            break End::Deadline;
+        }
+        if instant >= next_care {
+            next_care = instant + CARE_INTERVAL;
+            source.take_care()?;
+        }
+        source.pause(handled);
+    };
+    source.finish(|cpu, record| engine.handle(cpu, record))?;
+    Ok(end)
 }
 
 /// Why watching ended.
@@ -168,6 +170,8 @@ pub(crate) enum End {
     Signal,
     /// The option `-M`.
     Deadline,
+    /// Nothing can come any more.
+    Source,
     /// `syscall_event_drops.actions` says so.
     Drops,
 }
@@ -190,23 +194,4 @@ fn time_of(record: &[u8]) -> u64 {
     record
         .first_chunk()
         .map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-fn counters(probe: &Probe) -> SourceCounters {
-    let counters = match probe.counters() {
-        Ok(counters) => counters,
-        Err(err) => {
-            tracing::error!("The counters of the probe cannot be read: {err}");
-            return SourceCounters::default();
-        }
-    };
-    let total = counters.total();
-    SourceCounters {
-        // Calls that the kernel kept from the probe were never counted as events.
-        events: total.events + counters.skipped_runs,
-        drops: counters.drops(),
-        ring_full: total.ring_full.by_name().to_vec(),
-        too_big: total.too_big,
-        other: counters.drops() - total.ring_full.total() - total.too_big,
-    }
 }

@@ -12,17 +12,24 @@
     )
 )]
 
+mod activity;
 mod alerts;
 mod args;
 mod channels;
 mod drafts;
 mod drops;
 mod engine;
+mod filter;
+mod host;
 mod housekeeping;
 mod info;
-#[cfg(feature = "live")]
 mod live;
 mod log;
+mod match_capture;
+mod picture;
+#[cfg(feature = "live")]
+mod probe_source;
+mod ptrace_source;
 mod recorder;
 mod replay;
 mod rule_files;
@@ -32,6 +39,9 @@ mod signals;
 mod statistics;
 mod summary;
 mod test_rules;
+mod top;
+#[cfg(test)]
+mod warm;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -83,8 +93,10 @@ fn start(args: &Args) -> Result<ExitCode> {
     if let Some(message) = args.not_yet.given() {
         bail!("{message}");
     }
-    if let Some(Command::TestRules(options)) = &args.command {
-        return test_rules::test_rules(options);
+    match &args.command {
+        Some(Command::TestRules(options)) => return test_rules::test_rules(options),
+        Some(Command::Top(options)) => return top::top(options),
+        None => {}
     }
     let mut out = io::stdout().lock();
     let format = match args.format {
@@ -141,6 +153,9 @@ fn start(args: &Args) -> Result<ExitCode> {
     if args.list_rules || args.describe_rule.is_some() || args.support {
         return describe(args, &config);
     }
+    if args.explain_filter {
+        return explain_filter(args, &config);
+    }
     tracing::info!(
         "Peregrine version: {} ({})",
         env!("CARGO_PKG_VERSION"),
@@ -191,6 +206,9 @@ fn apply_options(args: &Args, config: &mut Config) {
         config.engine.kind = EngineKind::Replay;
         config.engine.capture_file = Some(path.clone());
     }
+    if args.userspace || !args.watched.is_empty() {
+        config.engine.kind = EngineKind::Ptrace;
+    }
     if let Some(snaplen) = args.snaplen {
         config.snaplen = snaplen;
     }
@@ -223,9 +241,6 @@ fn not_yet_in_configuration(config: &Config) -> Result<()> {
              `load_plugins`",
             plugin.name
         );
-    }
-    if config.capture.enabled {
-        bail!("`capture` (recording on a match) is not available yet; record everything with -w");
     }
     let pending = [
         (config.webserver.enabled, "webserver"),
@@ -270,6 +285,29 @@ fn describe(args: &Args, config: &Config) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     let text = summary::describe(&loaded, args.describe_rule.as_deref(), config.json_output)?;
     out.write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the kernel decides for the rules, and what is left to user space.
+fn explain_filter(args: &Args, config: &Config) -> Result<ExitCode> {
+    let loaded = rule_files::load_rules(args, config)?;
+    rule_files::report_problems(&loaded)?;
+    let ruleset = loaded
+        .ruleset
+        .ok_or_else(|| anyhow!("the rules have errors"))?;
+    let chosen = filter::choose(&ruleset, config, args.record.is_some());
+    let Some(plan) = chosen.plan else {
+        bail!(
+            "the kernel drops nothing: `engine.modern_ebpf.kernel_filter` is off, events are not \
+             live, or everything is recorded"
+        );
+    };
+    let mut out = io::stdout().lock();
+    if config.json_output || args.format == Some(Format::Json) {
+        writeln!(out, "{}", pushdown::json(&plan))?;
+    } else {
+        out.write_all(pushdown::text(&plan).as_bytes())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,166 +1,191 @@
-//! `-w`: every event into a capture file, after a picture of the machine.
+//! Captures that the engine writes: a picture of the machine, then events.
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use capture::{Compression, EventDumpFlags, MachineInfo, Writer};
-use state::State;
+use capture::{Compression, EventDumpFlags, MachineInfo, WriteError, Writer};
+
+use crate::picture::{self, Picture};
 
 /// Writes a capture.
 pub(crate) struct Recorder {
     path: PathBuf,
     /// `None` once writing has failed.
     writer: Option<Writer<BufWriter<File>>>,
+    /// What comes before the next event.
+    next: Next,
     /// Events written.
     pub(crate) events: u64,
     /// Events that could not be written.
     pub(crate) lost: u64,
 }
 
+/// What a recording needs before its next event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    Picture,
+    SectionAndPicture,
+    Event,
+}
+
 impl Recorder {
-    /// Starts a capture with what is known of the machine. A name that ends in `.gz` or `.scap` is
-    /// compressed, as other writers do.
+    /// Starts a capture, compressed like those of other writers. The picture of the machine is
+    /// written with the first event.
     ///
     /// # Errors
     ///
     /// When the file cannot be made or written.
-    pub(crate) fn create(path: &Path, state: &State, hostname: &str) -> Result<Self> {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        Self::begin(path, File::create(path))
+    }
+
+    /// Starts a capture under a name that nobody has chosen, which may be in a folder that everybody
+    /// may write to: what is there already is replaced and never followed, and the new file is for
+    /// the owner alone.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be made or written.
+    pub(crate) fn create_private(path: &Path) -> Result<Self> {
+        if let Err(err) = std::fs::remove_file(path)
+            && err.kind() != std::io::ErrorKind::NotFound
+        {
+            return Self::begin(path, Err(err));
+        }
+        let mut options = File::options();
+        Self::begin(
+            path,
+            options.write(true).create_new(true).mode(0o600).open(path),
+        )
+    }
+
+    fn begin(path: &Path, file: std::io::Result<File>) -> Result<Self> {
         let failed = || format!("failed to write the capture {}", path.display());
-        let file = File::create(path).with_context(failed)?;
-        let mut writer =
-            Writer::new(BufWriter::new(file), Compression::Gzip).with_context(failed)?;
-        write_picture(&mut writer, state, hostname).with_context(failed)?;
+        let file = file.with_context(failed)?;
+        let writer = Writer::new(BufWriter::new(file), Compression::Gzip).with_context(failed)?;
         Ok(Self {
             path: path.to_owned(),
             writer: Some(writer),
+            next: Next::Picture,
             events: 0,
             lost: 0,
         })
     }
 
-    /// Writes one event. The first failure ends the recording, is logged, and what comes after it
-    /// is counted.
-    pub(crate) fn event(&mut self, cpu: u16, record: &[u8]) {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes in the file so far; what is being compressed is still to come.
+    pub(crate) fn written(&self) -> u64 {
+        self.writer.as_ref().map_or(0, Writer::written)
+    }
+
+    /// Whether writing has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    /// Other events of another time begin: another section, with a picture of its own.
+    pub(crate) fn begin_again(&mut self) {
+        if self.next == Next::Event {
+            self.next = Next::SectionAndPicture;
+        }
+    }
+
+    /// Writes one event; with the first one the picture of the machine, which is as it was before
+    /// that event. The first failure ends the recording, is logged, and what comes after it is
+    /// counted.
+    pub(crate) fn event(
+        &mut self,
+        cpu: u16,
+        flags: EventDumpFlags,
+        record: &[u8],
+        picture: &Picture<'_>,
+    ) {
         let Some(writer) = &mut self.writer else {
             self.lost += 1;
             return;
         };
-        match writer.event(cpu, EventDumpFlags::default(), record) {
+        let begun = match self.next {
+            Next::Event => Ok(()),
+            Next::Picture => picture::write(writer, picture),
+            Next::SectionAndPicture => writer
+                .section()
+                .and_then(|()| picture::write(writer, picture)),
+        };
+        self.next = Next::Event;
+        match begun.and_then(|()| writer.event(cpu, flags, record)) {
             Ok(()) => self.events += 1,
-            Err(err @ capture::WriteError::EventTooLong { .. }) => {
+            Err(err @ WriteError::EventTooLong { .. }) => {
                 tracing::warn!("An event is too long for a capture and left out: {err}");
                 self.lost += 1;
             }
             Err(err) => {
-                tracing::error!("The capture {} ends early: {err}", self.path.display());
+                let err = anyhow::Error::from(err);
+                tracing::error!("The capture {} ends early: {err:#}", self.path.display());
                 self.lost += 1;
                 self.writer = None;
             }
         }
     }
 
-    /// Ends the capture.
+    /// Ends the capture. One that no event came into holds the picture alone.
     ///
     /// # Errors
     ///
     /// When what is left cannot be written, or writing has failed before.
-    pub(crate) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(mut self, picture: &Picture<'_>) -> Result<Written> {
         let path = self.path.display();
-        let Some(writer) = self.writer else {
+        let Some(mut writer) = self.writer.take() else {
             anyhow::bail!(
                 "the capture {path} is not complete: {} events are missing",
                 self.lost
             );
         };
-        let buffered = writer
-            .finish()
-            .with_context(|| format!("failed to end the capture {path}"))?;
+        let failed = || format!("failed to end the capture {path}");
+        if self.next == Next::Picture {
+            picture::write(&mut writer, picture).with_context(failed)?;
+        }
+        let buffered = writer.finish().with_context(failed)?;
         let file = buffered
             .into_inner()
-            .map_err(std::io::IntoInnerError::into_error);
-        file.and_then(|file| file.sync_all())
-            .with_context(|| format!("failed to end the capture {path}"))
+            .map_err(std::io::IntoInnerError::into_error)
+            .with_context(failed)?;
+        file.sync_all().with_context(failed)?;
+        let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+        if self.lost > 0 {
+            tracing::warn!("{} events were left out of {path}", self.lost);
+        }
+        Ok(Written { bytes })
     }
 }
 
-fn write_picture(
-    writer: &mut Writer<BufWriter<File>>,
-    state: &State,
-    hostname: &str,
-) -> Result<(), capture::WriteError> {
-    let (num_cpus, memory_size, boot_ts) = machine();
-    writer.machine(&MachineInfo {
-        num_cpus,
-        memory_size,
-        max_pid: proc_number("/proc/sys/kernel/pid_max"),
-        hostname: hostname.as_bytes().to_vec(),
-        boot_ts,
-        ..MachineInfo::default()
-    })?;
-    let interfaces: Vec<_> = state
-        .interfaces()
-        .iter()
-        .filter_map(snapshot::store_interface)
-        .collect();
-    writer.interfaces(&interfaces)?;
-    let mut accounts: Vec<_> = state
-        .users()
-        .filter(|(container, _)| container.is_none())
-        .map(|(_, user)| snapshot::store_user(user))
-        .collect();
-    accounts.extend(
-        state
-            .groups()
-            .filter(|(container, _)| container.is_none())
-            .map(|(_, group)| snapshot::store_group(group)),
-    );
-    writer.accounts(&accounts)?;
-    let mut threads: Vec<_> = state
-        .threads()
-        .filter(|thread| !thread.is_placeholder())
-        .collect();
-    threads.sort_by_key(|thread| thread.tid);
-    let processes: Vec<_> = threads
-        .iter()
-        .map(|thread| snapshot::store_thread(thread))
-        .collect();
-    writer.processes(&processes)?;
-    for thread in threads.iter().filter(|thread| thread.is_main()) {
-        let mut descriptors: Vec<_> = state
-            .descriptors(thread)
-            .filter_map(|(fd, descriptor)| snapshot::store_descriptor(fd, descriptor))
-            .collect();
-        descriptors.sort_by_key(|descriptor| descriptor.fd);
-        writer.descriptors(thread.tid, &descriptors)?;
-    }
-    Ok(())
+/// A capture that was ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Written {
+    /// Length of the file.
+    pub(crate) bytes: u64,
 }
 
-/// Number of CPUs, bytes of memory, time of boot in ns since the epoch; 0 for what cannot be read.
-fn machine() -> (u32, u64, u64) {
+/// This machine, as a capture describes it; 0 for what cannot be read.
+pub(crate) fn this_machine(hostname: &str) -> MachineInfo {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let cpus = std::thread::available_parallelism().map_or(0, |count| count.get() as u32);
     let value = |text: &str, key: &str| -> u64 {
-        text.lines()
-            .find_map(|line| {
-                line.strip_prefix(key)?
-                    .split_whitespace()
-                    .next()?
-                    .parse()
-                    .ok()
-            })
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
             .unwrap_or(0)
     };
-    let memory = value(&read("/proc/meminfo"), "MemTotal:") * 1024;
-    let boot = value(&read("/proc/stat"), "btime") * 1_000_000_000;
-    (cpus, memory, boot)
-}
-
-fn proc_number(path: &str) -> u64 {
-    std::fs::read_to_string(path)
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(0)
+    MachineInfo {
+        num_cpus: std::thread::available_parallelism().map_or(0, |count| count.get() as u32),
+        memory_size: value(&read("/proc/meminfo"), "MemTotal:") * 1024,
+        max_pid: read("/proc/sys/kernel/pid_max").trim().parse().unwrap_or(0),
+        hostname: hostname.as_bytes().to_vec(),
+        boot_ts: value(&read("/proc/stat"), "btime") * 1_000_000_000,
+        ..MachineInfo::default()
+    }
 }

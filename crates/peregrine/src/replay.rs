@@ -3,13 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use capture::{Block, EventDumpFlags, Reader};
+use capture::{Block, EventDumpFlags, MachineInfo, Reader};
 use state::{Limits, State};
 
 use crate::engine::Engine;
-
-/// An event of a capture with this mark is there for its effect on state.
-const STATE_ONLY: EventDumpFlags = EventDumpFlags(1);
 
 /// What takes the events of a capture.
 pub(crate) trait Listener {
@@ -20,6 +17,9 @@ pub(crate) trait Listener {
     fn begin_again(&mut self, state: State) {
         *self.state() = state;
     }
+
+    /// The machine that the events are of.
+    fn machine(&mut self, _machine: MachineInfo) {}
 
     /// An event; without `with_rules`, for its effect on state only.
     fn event(&mut self, cpu: u16, record: &[u8], with_rules: bool);
@@ -32,6 +32,10 @@ impl Listener for Engine {
 
     fn begin_again(&mut self, state: State) {
         Self::begin_again(self, state);
+    }
+
+    fn machine(&mut self, machine: MachineInfo) {
+        self.machine = machine;
     }
 
     fn event(&mut self, cpu: u16, record: &[u8], with_rules: bool) {
@@ -65,7 +69,7 @@ pub(crate) fn replay(
         match block {
             // Another machine, or another time: what was known does not hold any more.
             Block::Start { .. } => listener.begin_again(State::new(limits.clone())),
-            Block::Machine(_) => {}
+            Block::Machine(machine) => listener.machine(machine),
             Block::Interfaces(interfaces) => {
                 for interface in &interfaces {
                     snapshot::seed_interface(listener.state(), interface);
@@ -87,7 +91,7 @@ pub(crate) fn replay(
                 }
             }
             Block::Event(event) => {
-                let with_rules = !event.flags.contains(STATE_ONLY);
+                let with_rules = !event.flags.contains(EventDumpFlags::STATE_ONLY);
                 listener.event(event.cpu, event.record, with_rules);
             }
         }

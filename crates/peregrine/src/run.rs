@@ -1,7 +1,9 @@
 //! From loaded rules to the end of the event loop.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,13 +18,16 @@ use state::{Limits, State};
 use crate::args::Args;
 use crate::channels::outputs_config;
 use crate::engine::{Engine, SOURCE};
+use crate::filter::{Chosen, choose};
+use crate::host::HostWatch;
 use crate::housekeeping::{Housekeeping, wall_clock};
+use crate::live::{self, End, Source};
+use crate::match_capture::{self, MatchCapture};
+use crate::ptrace_source::PtraceSource;
 use crate::recorder::Recorder;
-#[cfg(feature = "live")]
-use crate::rule_files;
-use crate::selection::{Selection, Wanted, select};
 use crate::signals::Signals;
-use crate::{replay, summary};
+use crate::top::TopSocket;
+use crate::{replay, rule_files, summary};
 
 /// How long what waits in outputs may take at the end, when `output_timeout` is shorter.
 const LEAST_TIME_TO_DRAIN: Duration = Duration::from_secs(5);
@@ -34,17 +39,19 @@ const LEAST_TIME_TO_DRAIN: Duration = Duration::from_secs(5);
 /// When something that was asked for cannot be had.
 pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<ExitCode> {
     sources_wanted(args)?;
-    let selection = selection_of(&ruleset, config);
+    let chosen = selection_of(&ruleset, config, args);
     let hostname = hostname();
 
     if args.dry_run {
-        if config.engine.kind != EngineKind::Replay {
-            check_live(config)?;
+        match config.engine.kind {
+            EngineKind::Replay => {}
+            EngineKind::Ptrace => ptrace::Tracer::check()?,
+            _ => check_live(config)?,
         }
         tracing::info!(
             "Dry run: {} rules, {} system calls; nothing was started",
             ruleset.enabled().count(),
-            selection.syscalls.len()
+            chosen.selection.syscalls.len()
         );
         return Ok(ExitCode::SUCCESS);
     }
@@ -73,6 +80,9 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
     if let Some(settings) = &config.deduplicate {
         engine.deduplicate(deduplicate(settings));
     }
+    if config.capture.enabled {
+        engine.capture_matches(MatchCapture::new(config.capture.clone()));
+    }
     let mut keeping = Housekeeping::new(
         args.stats_file
             .as_deref()
@@ -81,12 +91,14 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         &Arc::from(hostname.as_str()),
         wall_clock(),
     )?;
+    answer_top(config, &mut keeping);
     let began = Instant::now();
 
     let result = match (&config.engine.kind, &config.engine.capture_file) {
         (EngineKind::Replay, Some(path)) => {
-            if args.record.is_some() {
-                bail!("-w records live events; a capture cannot be recorded again");
+            if let Some(record) = &args.record {
+                not_the_same_file(path, record)?;
+                engine.record_into(Recorder::create(record)?);
             }
             tracing::info!("Reading events from {}", path.display());
             let result = replay::replay(path, &mut engine, &limits, &|| signals.stop());
@@ -101,24 +113,35 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         (EngineKind::Nodriver, _) => bail!(
             "`engine.kind: nodriver` leaves no source of events: plugins are not available yet"
         ),
-        (EngineKind::ModernEbpf | EngineKind::Kmod, _) => watch_live(
-            args,
-            config,
-            &selection,
-            &mut engine,
-            &mut keeping,
-            &signals,
-        ),
+        (EngineKind::ModernEbpf | EngineKind::Kmod | EngineKind::Ptrace, _) => {
+            let mut run = Run {
+                args,
+                config,
+                chosen: &chosen,
+                engine: &mut engine,
+                keeping: &mut keeping,
+                signals: &signals,
+            };
+            if config.engine.kind == EngineKind::Ptrace {
+                watch_command(&mut run)
+            } else {
+                watch_machine(&mut run)
+            }
+        }
     };
 
     engine.finish();
-    let recorded = engine.end_recording().map(Recorder::finish).transpose();
+    let recorded = engine.end_recording();
+    if let Some(counters) = engine.match_captures() {
+        match_capture::log(&counters);
+    }
     if let Some(path) = &args.pidfile {
         let _ = fs::remove_file(path);
     }
     let timeout = config.outputs.timeout.max(LEAST_TIME_TO_DRAIN);
     let rendered = summary::of_run(&engine);
     summary::log_memory(&engine);
+    summary::log_state(&engine.state.counters());
     let Engine {
         outputs, handled, ..
     } = engine;
@@ -143,6 +166,33 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
     Ok(ended.code)
 }
 
+/// Listens for `peregrine top`, if events are watched live. To watch is what matters: without the
+/// socket it goes on.
+fn answer_top(config: &Config, keeping: &mut Housekeeping) {
+    let Some(path) = &config.top_socket else {
+        return;
+    };
+    if config.engine.kind == EngineKind::Replay {
+        return;
+    }
+    match TopSocket::listen(path) {
+        Ok(socket) => keeping.answer_top(socket),
+        Err(err) => tracing::debug!("`peregrine top` cannot be answered: {err:#}"),
+    }
+}
+
+/// Writing a capture would destroy it before it is read.
+fn not_the_same_file(replayed: &Path, recorded: &Path) -> Result<()> {
+    let same = || Some(fs::canonicalize(replayed).ok()? == fs::canonicalize(recorded).ok()?);
+    if same() == Some(true) {
+        bail!(
+            "{} cannot be replayed and recorded into at once; give -w another file",
+            replayed.display()
+        );
+    }
+    Ok(())
+}
+
 fn deduplicate(settings: &config::DeduplicateConfig) -> alert::Deduplicate {
     alert::Deduplicate {
         window: u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX),
@@ -163,52 +213,88 @@ pub(crate) struct Ended {
 }
 
 #[cfg(feature = "live")]
-fn watch_live(
-    args: &Args,
-    config: &Config,
-    selection: &Selection,
-    engine: &mut Engine,
-    keeping: &mut Housekeeping,
-    signals: &Signals,
-) -> Result<Ended> {
-    use crate::live::{End, Live};
+fn watch_machine(run: &mut Run<'_>) -> Result<Ended> {
+    use crate::probe_source::ProbeSource;
 
-    if config.engine.kind == EngineKind::Kmod {
+    if run.config.engine.kind == EngineKind::Kmod {
         tracing::info!("There is no kernel module here; the eBPF probe does its work");
     }
     tracing::info!("Opening 'syscall' source with modern BPF probe.");
-    let mut live = Live::load(&probe_options(config))?;
+    let mut source = ProbeSource::load(&probe_options(run.config)).map_err(with_other_way)?;
     // From here on events wait in the rings, so none of what happens during the scan is missed.
-    live.start(&selection.syscalls)?;
+    source.start(run.chosen)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
-    state::procfs::Procfs::new(&host_root).seed(&mut engine.state);
+    watch(run, &mut source, &host_root)
+}
+
+/// Watches a command without privileges.
+fn watch_command(run: &mut Run<'_>) -> Result<Ended> {
+    tracing::info!("Opening 'syscall' source with ptrace.");
+    let options = ptrace::Options {
+        snaplen: u16::try_from(run.config.snaplen).unwrap_or(u16::MAX),
+        drop_failed: run.config.engine.drop_failed_exit,
+    };
+    let command = &run.args.watched;
+    let mut source = PtraceSource::prepare(command, &run.chosen.selection.syscalls, options)?;
+    // The numbers of the command's threads are those of our own pid namespace.
+    let result = watch(run, &mut source, "/".as_ref());
+    if let Some(status) = source.status() {
+        tracing::info!("The command ended: {status}");
+    }
+    result
+}
+
+/// What watching needs, whatever the source.
+struct Run<'a> {
+    args: &'a Args,
+    config: &'a Config,
+    chosen: &'a Chosen,
+    engine: &'a mut Engine,
+    keeping: &'a mut Housekeeping,
+    signals: &'a Signals,
+}
+
+/// Seeds state, and feeds the engine until something ends it.
+fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<Ended> {
+    let Run {
+        args,
+        config,
+        chosen,
+        engine,
+        keeping,
+        signals,
+    } = run;
+    state::procfs::Procfs::new(root).seed(&mut engine.state);
     engine
         .state
-        .set_lookup(Box::new(state::procfs::Procfs::new(&host_root)));
+        .set_lookup(Box::new(state::procfs::Procfs::new(root)));
     if let Some(path) = &args.record {
-        let recorder = Recorder::create(path, &engine.state, &engine.hostname)?;
-        engine.record_into(recorder);
+        engine.record_into(Recorder::create(path)?);
     }
     tracing::info!(
         "Watching {} system calls with {} rules",
-        selection.syscalls.len(),
+        chosen.selection.syscalls.len(),
         engine.ruleset().enabled().count()
     );
+    source.begin()?;
     let reload = || {
         let loaded = rule_files::load_rules(args, config)?;
         rule_files::report_problems(&loaded)?;
         let ruleset = loaded
             .ruleset
             .ok_or_else(|| anyhow!("the rules have errors"))?;
-        let syscalls = selection_of(&ruleset, config).syscalls;
-        Ok((ruleset, syscalls))
+        let chosen = selection_of(&ruleset, config, args);
+        Ok((ruleset, chosen))
     };
     let duration = args.duration.map(Duration::from_secs);
-    let end = live.watch(engine, keeping, signals, duration, &reload)?;
+    let mut host = HostWatch::new(root);
+    let end = live::watch(
+        source, engine, keeping, signals, &mut host, duration, &reload,
+    )?;
     if end == End::Signal {
         tracing::info!("Signal received, exiting...");
     }
-    let counters = live.counters();
+    let counters = source.counters();
     Ok(Ended {
         events: counters.events,
         drops: counters.drops,
@@ -220,21 +306,28 @@ fn watch_live(
     })
 }
 
+/// Where the probe cannot run, a command can be watched all the same, or not even that.
+#[cfg(feature = "live")]
+fn with_other_way(err: anyhow::Error) -> anyhow::Error {
+    match ptrace::Tracer::check() {
+        Ok(()) => anyhow!(
+            "{err:#}. Without the probe a single command can be watched: peregrine -u … -- COMMAND"
+        ),
+        Err(other) => {
+            anyhow!("{err:#}. Watching a single command (-u) would not work either: {other}")
+        }
+    }
+}
+
 #[cfg(not(feature = "live"))]
-fn watch_live(
-    _: &Args,
-    _: &Config,
-    _: &Selection,
-    _: &mut Engine,
-    _: &mut Housekeeping,
-    _: &Signals,
-) -> Result<Ended> {
+fn watch_machine(_: &mut Run<'_>) -> Result<Ended> {
     bail!("{WITHOUT_PROBE}")
 }
 
 #[cfg(not(feature = "live"))]
 const WITHOUT_PROBE: &str = "this build has no probe: it was made without clang, libelf-dev and \
-    zlib1g-dev; install them and build again, or replay a capture with -e";
+    zlib1g-dev; install them and build again, watch a single command with -u … -- COMMAND, or \
+    replay a capture with -e";
 
 #[cfg(feature = "live")]
 fn probe_options(config: &Config) -> probe::Options {
@@ -243,7 +336,9 @@ fn probe_options(config: &Config) -> probe::Options {
     probe::Options {
         buffer_bytes: probe::Options::preset_bytes(preset).unwrap_or(default.buffer_bytes),
         snaplen: u16::try_from(config.snaplen).unwrap_or(u16::MAX),
+        dynamic_snaplen: dynamic_snaplen(&config.engine.dynamic_snaplen),
         drop_failed: config.engine.drop_failed_exit,
+        toctou_protection: config.engine.toctou_protection,
         log: Some(|level, line| match level {
             probe::LogLevel::Warn => tracing::warn!("libbpf: {line}"),
             probe::LogLevel::Info | probe::LogLevel::Debug => tracing::debug!("libbpf: {line}"),
@@ -252,11 +347,25 @@ fn probe_options(config: &Config) -> probe::Options {
     }
 }
 
+#[cfg(feature = "live")]
+fn dynamic_snaplen(config: &config::DynamicSnaplenConfig) -> Option<probe::DynamicSnaplen> {
+    config.enabled.then(|| {
+        let full_ports = match config.fullcapture_port_start {
+            0 => probe::DynamicSnaplen::default().full_ports,
+            first => first..=config.fullcapture_port_end,
+        };
+        probe::DynamicSnaplen {
+            full_ports,
+            statsd_port: config.statsd_port,
+        }
+    })
+}
+
 /// Whether the probe could run here.
 #[cfg(feature = "live")]
 fn check_live(config: &Config) -> Result<()> {
     probe::Probe::check()?;
-    crate::live::Live::load(&probe_options(config)).map(drop)
+    crate::probe_source::ProbeSource::load(&probe_options(config)).map(drop)
 }
 
 #[cfg(not(feature = "live"))]
@@ -278,15 +387,9 @@ fn sources_wanted(args: &Args) -> Result<()> {
 }
 
 /// What is traced for these rules; says what is not.
-fn selection_of(ruleset: &Ruleset, config: &Config) -> Selection {
-    let selection = select(
-        &ruleset.events(),
-        &Wanted {
-            custom_set: config.base_syscalls_custom_set.clone(),
-            repair: config.base_syscalls_repair,
-            all: config.base_syscalls_all,
-        },
-    );
+fn selection_of(ruleset: &Ruleset, config: &Config, args: &Args) -> Chosen {
+    let chosen = choose(ruleset, config, args.record.is_some());
+    let selection = &chosen.selection;
     for name in &selection.unknown {
         tracing::warn!("base_syscalls.custom_set: `{name}` is not a system call and is left out");
     }
@@ -297,7 +400,7 @@ fn selection_of(ruleset: &Ruleset, config: &Config) -> Selection {
             selection.left_out.join(", ")
         );
     }
-    selection
+    chosen
 }
 
 fn limits(config: &Config) -> Limits {

@@ -5,6 +5,7 @@
 //! of what a machine does, and no default rule needs them.
 
 use event::{EventSet, Syscall, SyscallCode, SyscallCodeSet, SyscallSet};
+use pushdown::Follow;
 
 /// The families of calls that are left out by default, as `-i` prints them. A family holds the
 /// calls of its name and their variants.
@@ -14,7 +15,7 @@ pub(crate) const IGNORED: [&str; 11] = [
 ];
 
 /// What `base_syscalls` says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     /// Names; a leading `!` takes one out.
     pub(crate) custom_set: Vec<String>,
@@ -22,6 +23,19 @@ pub(crate) struct Wanted {
     pub(crate) repair: bool,
     /// Trace reads and writes too.
     pub(crate) all: bool,
+    /// Which descriptors state has to know of.
+    pub(crate) follow: Follow,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            custom_set: Vec::new(),
+            repair: false,
+            all: false,
+            follow: Follow::All,
+        }
+    }
 }
 
 /// What is traced, and what there is to say about it.
@@ -58,7 +72,9 @@ pub(crate) fn select(rules: &EventSet, wanted: &Wanted) -> Selection {
     }
 
     let mut syscalls = if added.is_empty() && !wanted.repair {
-        of_rules.union(&SyscallCodeSet::named(SyscallSet::SinspState))
+        let of_state = SyscallCodeSet::named(SyscallSet::SinspState).iter();
+        let needed = of_state.filter(|code| pushdown::is_needed_for_state(*code, wanted.follow));
+        of_rules.union(&needed.collect())
     } else {
         of_rules.union(&added)
     };
@@ -152,6 +168,31 @@ mod tests {
     }
 
     #[test]
+    fn state_on_demand_leaves_out_what_nobody_reads() {
+        let rules = EventSet::by_name("openat");
+        let of = |follow| {
+            select(
+                &rules,
+                &Wanted {
+                    follow,
+                    ..Wanted::default()
+                },
+            )
+        };
+        let all = of(Follow::All).syscalls;
+        let sockets = of(Follow::Sockets).syscalls;
+        let directories = of(Follow::Directories).syscalls;
+        let dup = Syscall::by_name("dup").unwrap().code;
+        assert!(all.contains(SyscallCode::CLOSE) && !sockets.contains(SyscallCode::CLOSE));
+        assert!(sockets.contains(SyscallCode::CONNECT));
+        assert!(!directories.contains(SyscallCode::CONNECT) && directories.contains(dup));
+        for name in ["openat", "execve", "clone", "chdir", "setuid"] {
+            let code = Syscall::by_name(name).unwrap().code;
+            assert!(directories.contains(code), "{name}");
+        }
+    }
+
+    #[test]
     fn a_custom_set_replaces_the_state_set() {
         let rules = EventSet::by_name("unlinkat");
         let custom = |names: &[&str], repair| {
@@ -161,7 +202,7 @@ mod tests {
                 &Wanted {
                     custom_set,
                     repair,
-                    all: false,
+                    ..Wanted::default()
                 },
             )
         };

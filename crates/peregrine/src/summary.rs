@@ -82,6 +82,39 @@ pub(crate) fn log_memory(engine: &Engine) {
     }
 }
 
+/// Logs what state had to leave out, and how it made good for lost events.
+pub(crate) fn log_state(counters: &state::Counters) {
+    let evicted = [
+        ("threads", counters.n_evicted_threads),
+        (
+            "threads that were not taken in",
+            counters.n_drops_full_threadtable,
+        ),
+        ("descriptors", counters.n_evicted_fds),
+        (
+            "descriptors that were not taken in",
+            counters.n_drops_full_fdtable,
+        ),
+        ("users and groups", counters.n_drops_full_accounts),
+        ("enter events", counters.n_store_evts_drops),
+        ("ends of strings", counters.n_cut_strings),
+    ];
+    for (what, count) in evicted.into_iter().filter(|(_, count)| *count > 0) {
+        tracing::warn!("State is full: it lacks {count} {what}");
+    }
+    if counters.n_gaps > 0 {
+        tracing::info!(
+            "Events were lost {} times; {} threads and {} descriptors were looked up since, {} \
+             look-ups were over the budget",
+            counters.n_gaps,
+            counters.n_healed_threads,
+            counters.n_healed_fds,
+            counters.n_proc_lookups_refused
+        );
+    }
+    tracing::debug!("State: {counters:?}");
+}
+
 /// Logs what was lost on the way, if anything was.
 pub(crate) fn log_losses(handled: &Handled, drops: u64, outputs: &OutputsCounters) {
     if drops > 0 {

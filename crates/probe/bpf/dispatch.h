@@ -8,6 +8,13 @@ static __always_inline bool in_set(const u64 *set, u32 nr)
     return set[nr >> 6 & 7] >> (nr & 63) & 1;
 }
 
+// All CPUs read these settings all the time, so this is written once and not again.
+static __always_inline void note_foreign(void)
+{
+    if (!control.saw_foreign)
+        control.saw_foreign = true;
+}
+
 #if defined(__TARGET_ARCH_x86)
 
 static __always_inline s64 number_of(const struct pt_regs *regs)
@@ -120,6 +127,7 @@ SEC("tp_btf/sys_exit") int sys_exit(u64 *ctx)
         if (number < 0 || !(number & X32_BIT))
             return 0;
         number &= ~(s64)X32_BIT;
+        note_foreign();
     }
     u32 nr = number & 511;
     bool wanted = in_set(control.native, nr), wanted_ia32 = in_set(control.ia32, nr);
@@ -145,6 +153,7 @@ SEC("tp_btf/sys_exit") int sys_exit(u64 *ctx)
     if (is_compat(task)) {
         if (!wanted_ia32 || !from_ia32(&cpu->call, regs, nr))
             return 0;
+        note_foreign();
     } else if (!wanted) {
         return 0;
     } else
@@ -162,8 +171,15 @@ SEC("tp_btf/sys_exit") int sys_exit(u64 *ctx)
         cpu->call.compat = false;
     }
     cpu->call.ret = ret;
+    bool note = false;
+    if (is_filtered(&cpu->call, &note)) {
+        cpu->counters.filtered++;
+        return 0;
+    }
     cpu->call.tid = LOAD(struct task_struct, task, pid);
     cpu->counters.events++;
+    if (note)
+        bpf_tail_call(ctx, &fillers, NOTE_PROGRAM);
     bpf_tail_call(ctx, &fillers, cpu->call.nr);
     cpu->counters.no_filler++;
     return 0;

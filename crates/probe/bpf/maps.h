@@ -19,6 +19,15 @@ struct control {
     u32 snaplen;       // how many bytes of data an event carries
     u32 drop_failed;   // whether calls that failed are left out
     u32 page_kb_shift; // a page is 1 << this many KB
+    u64 noted[8];      // calls whose arguments are noted where they begin, a bit per native number
+    u64 noted_ia32[8]; // the same for numbers of 32-bit x86
+    u32 entries;       // which round of notes counts; 0: none are taken
+    u32 enter_all;     // native calls have no entry hook of their own
+    u32 saw_foreign;   // set here: a call went by whose entry only the hook of all calls sees
+    u32 filter;        // the current tables of the filter, see `filter_maps.h`; 0 for none
+    u32 filter_unused;
+    u64 filter_others[2];        // the verdict on processes whose name is in no table
+    u8 filter_slot_of[2][512];   // the slot of each native number; 0: everything passes
 };
 
 enum {
@@ -32,6 +41,19 @@ enum {
 };
 
 struct control control SEC(".data.control");
+
+// What the kernel has and the user wants, written before the programs are loaded. The verifier
+// knows these values: what they rule out need not even be possible on this kernel. `Features` in
+// `src/features.rs` mirrors this structure.
+struct features {
+    u32 notes;            // arguments are noted where calls begin
+    u32 dynamic_snaplen;  // events carry more data where that is worth it
+    u32 full_port_first;  // ports with much more data, none if the last is before the first
+    u32 full_port_last;
+    u32 statsd_port;
+};
+
+const volatile struct features features SEC(".rodata.features") = {};
 
 // `RingFull` in `src/counters.rs` has the same order.
 enum category {
@@ -54,6 +76,7 @@ struct counters {
     u64 no_ring;
     u64 no_filler;
     u64 foreign_abi;
+    u64 filtered;
 };
 
 // A system call that returned, without the peculiarities of its ABI.

@@ -13,6 +13,13 @@ extern void *bpf_rdonly_cast(const void *address, u32 btf_id) __ksym __weak;
 #define CAN_LOAD bpf_ksym_exists(bpf_rdonly_cast)
 #endif
 
+// Whether something can be kept with a thread. Since 5.11.
+enum bpf_func_id___storage {
+    BPF_FUNC_task_storage_get___storage = 156,
+};
+#define CAN_STORE \
+    bpf_core_enum_value_exists(enum bpf_func_id___storage, BPF_FUNC_task_storage_get___storage)
+
 // The field of the structure at an address, whatever the compiler thinks of the pointer's type.
 // A load costs nothing, the helper of older kernels 28 ns.
 #define LOAD(type, address, field)                                                                 \

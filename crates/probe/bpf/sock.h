@@ -49,16 +49,23 @@ static __always_inline u16 family_of(u64 sock)
     return LOAD(struct sock, sock, __sk_common.skc_family);
 }
 
-// Copies the address that a caller passes into scratch memory; false when there is none.
+// Marks the length of an address that lies in the kernel's memory: one noted at the entry.
+#define NOTED (1U << 31)
+
+// Copies the address that a caller passes into scratch memory; NULL when there is none.
 static __always_inline union address *read_address(struct scratch *scratch, u64 from, u32 len)
 {
     union address *address = (void *)scratch->path;
+    bool noted = len & NOTED;
+    len &= ~NOTED;
     if (!from || len < sizeof(address->family))
         return NULL;
     __builtin_memset(address, 0, sizeof(*address));
     // A path may fill the whole field and then has no NUL.
     u32 most = sizeof(address->un) - 1;
-    if (bpf_probe_read_user(address, MASK(at_most(len, most), 127), (void *)from))
+    len = MASK(at_most(len, most), 127);
+    if (noted ? bpf_probe_read_kernel(address, len, (void *)from)
+              : bpf_probe_read_user(address, len, (void *)from))
         return NULL;
     return address;
 }

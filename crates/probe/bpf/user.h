@@ -84,29 +84,3 @@ static __always_inline u32 at_most(u64 value, u32 limit)
 {
     return value > limit ? limit : value;
 }
-
-// The first bytes of what the vector points to: `available` bytes, or as many as an event carries.
-static __always_inline void put_gathered(struct record *r, struct scratch *scratch, u32 entries,
-                                         u64 available)
-{
-    struct iovec *vector = (void *)scratch->path;
-    u32 left = at_most(available, control.snaplen), done = 0;
-    entries = forget(scratch, entries);
-    for (int i = 0; i < MAX_IOVECS; i++) {
-        if (i >= entries || !left)
-            break;
-        u32 len = at_most(vector[i].len, left);
-        u8 *to = r->base + ((r->at + done) & OFFSET_MASK);
-        if (bpf_probe_read_user(to, MASK(len, OFFSET_MASK), (void *)vector[i].base))
-            break;
-        done = forget(scratch, done + len);
-        left = forget(scratch, left - len);
-    }
-    put_done(r, forget(scratch, done));
-}
-
-// The first bytes of a buffer.
-static __always_inline void put_data(struct record *r, u64 address, u64 available)
-{
-    put_user_bytes(r, address, at_most(available, control.snaplen));
-}

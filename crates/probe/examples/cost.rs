@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use event::{Syscall, SyscallCode};
 use probe::{Options, Probe};
 
-const RUN: Duration = Duration::from_secs(2);
+const RUN: Duration = Duration::from_secs(1);
 
 fn call(number: libc::c_long, args: [usize; 4]) -> i64 {
     // SAFETY: the calls made here get valid pointers or none.
@@ -95,8 +95,24 @@ fn run(load: fn(), mut meanwhile: impl FnMut()) -> f64 {
 
 fn main() -> Result<(), probe::Error> {
     pin(1);
+    for (title, toctou_protection, toctou_protection_ia32) in [
+        ("arguments read at the exit", false, false),
+        ("arguments noted at the entry (the default)", true, false),
+        ("the same, with 32-bit programs about", true, true),
+    ] {
+        println!("\n{title}");
+        measure(&Options {
+            toctou_protection,
+            toctou_protection_ia32,
+            ..Options::default()
+        })?;
+    }
+    Ok(())
+}
+
+fn measure(options: &Options) -> Result<(), probe::Error> {
     let started = Instant::now();
-    let mut probe = Probe::load(&Options::default())?;
+    let mut probe = Probe::load(options)?;
     println!("loaded in {:.0?}", started.elapsed());
     let mut reader = probe.reader()?;
     let codes = |names: &[&str]| -> Vec<SyscallCode> {

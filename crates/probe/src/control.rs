@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "memory shared with the kernel programs")]
 
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::error::Error;
 use crate::reader::mapping::{Mapping, Protection};
@@ -24,6 +24,15 @@ pub(crate) struct Layout {
     pub(crate) snaplen: AtomicU32,
     pub(crate) drop_failed: AtomicU32,
     pub(crate) page_kb_shift: AtomicU32,
+    pub(crate) noted: [AtomicU64; NATIVE_MAX / 64],
+    pub(crate) noted_ia32: [AtomicU64; NATIVE_MAX / 64],
+    pub(crate) entries: AtomicU32,
+    pub(crate) enter_all: AtomicU32,
+    pub(crate) saw_foreign: AtomicU32,
+    pub(crate) filter: AtomicU32,
+    pub(crate) filter_unused: AtomicU32,
+    pub(crate) filter_others: [AtomicU64; 2],
+    pub(crate) filter_slot_of: [[AtomicU8; NATIVE_MAX]; 2],
 }
 
 /// The settings, shared with the kernel.

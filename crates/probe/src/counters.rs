@@ -65,10 +65,13 @@ pub struct CpuCounters {
     pub no_filler: u64,
     /// Lost: a call through an ABI whose numbers the probe does not know (32-bit ARM, the x32 ABI).
     pub foreign_abi: u64,
+    /// Calls that no rule can match and that made no record for that reason. No loss, and not part
+    /// of `events`.
+    pub filtered: u64,
 }
 
 /// The counters of `struct counters` in `bpf/maps.h`, as the words they are made of.
-pub(crate) const COUNTER_WORDS: usize = CATEGORIES + 5;
+pub(crate) const COUNTER_WORDS: usize = CATEGORIES + 6;
 
 impl CpuCounters {
     /// Everything that was lost, for whatever reason.
@@ -91,6 +94,7 @@ impl CpuCounters {
             no_ring,
             no_filler,
             foreign_abi,
+            filtered,
         ] = words;
         Self {
             events,
@@ -108,6 +112,7 @@ impl CpuCounters {
             no_ring,
             no_filler,
             foreign_abi,
+            filtered,
         }
     }
 
@@ -127,6 +132,7 @@ impl CpuCounters {
             self.no_ring,
             self.no_filler,
             self.foreign_abi,
+            self.filtered,
         ]
     }
 }
@@ -181,7 +187,11 @@ mod tests {
         let counters = CpuCounters::from_words(words);
         assert_eq!(counters.words(), words);
         assert_eq!(counters.events, 1);
-        assert_eq!(counters.drops(), words[1..].iter().sum::<u64>());
+        assert_eq!(counters.filtered, words[COUNTER_WORDS - 1]);
+        assert_eq!(
+            counters.drops(),
+            words[1..COUNTER_WORDS - 1].iter().sum::<u64>()
+        );
         let twice = Counters {
             per_cpu: vec![counters; 2],
             skipped_runs: 5,

@@ -16,7 +16,9 @@ use crate::check;
 use crate::control::{Control, NATIVE_MAX};
 use crate::counters::{COUNTER_WORDS, Counters, CpuCounters};
 use crate::cpus;
+use crate::entries::Entries;
 use crate::error::Error;
+use crate::features::Features;
 use crate::log;
 use crate::options::Options;
 use crate::reader::Reader;
@@ -40,19 +42,32 @@ const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
 /// The dispatcher, attached from [`Probe::attach`] on.
 const DISPATCHER: &str = "sys_exit";
 
+/// The program that tells of a descriptor before a call on it.
+const NOTE: &str = "note";
+
+/// Where it stands among the fillers, as in `bpf/note.h`: no call has this number.
+const NOTE_PROGRAM: u32 = 511;
+
 /// The kernel programs, loaded. They are detached and gone when this is dropped.
 pub struct Probe {
     /// Attached programs by name. Declared before the object, so that they are dropped first.
     links: BTreeMap<&'static str, Link>,
-    object: Object,
-    control: Arc<Control>,
+    entries: Entries,
+    pub(crate) object: Object,
+    pub(crate) control: Arc<Control>,
     ring_bytes: usize,
     /// Rings that no reader has taken over yet.
     rings: Vec<(u16, MapHandle)>,
     reader_taken: bool,
     attached: bool,
     selection: Selection,
+    /// What is traced, as it was asked for.
+    codes: Vec<SyscallCode>,
+    features: Features,
+    reduced: Option<String>,
     dedicated: HashSet<SyscallCode>,
+    /// How often the tables of the filter were replaced.
+    pub(crate) filter_changes: u32,
 }
 
 impl Probe {
@@ -84,7 +99,19 @@ impl Probe {
             .into_iter()
             .max()
             .map_or(1, |last| u32::from(last) + 1);
-        let (loaded, log) = log::collect(|| load_object(slots));
+        let wanted = Features::wanted(options);
+        let (mut loaded, mut log) = log::collect(|| load_object(slots, wanted));
+        let mut features = wanted;
+        let mut reduced = None;
+        if loaded.is_err() && wanted != wanted.least() {
+            // An older kernel, perhaps: rather with less than not at all.
+            let (second, _) = log::collect(|| load_object(slots, wanted.least()));
+            if second.is_ok() {
+                features = wanted.least();
+                reduced = Some(log.take().unwrap_or_default());
+                loaded = second;
+            }
+        }
         let object = loaded.map_err(|err| {
             let mut reason = format!("{err:#}");
             let denied = err.kind() == libbpf_rs::ErrorKind::PermissionDenied;
@@ -112,6 +139,7 @@ impl Probe {
 
         let mut probe = Self {
             links: BTreeMap::new(),
+            entries: Entries::new(options.toctou_protection_ia32),
             object,
             control,
             ring_bytes: bytes,
@@ -119,7 +147,11 @@ impl Probe {
             reader_taken: false,
             attached: false,
             selection: Selection::default(),
+            codes: Vec::new(),
+            features,
+            reduced,
             dedicated: HashSet::new(),
+            filter_changes: 0,
         };
         if options.exclude_own {
             probe.exclude_own()?;
@@ -141,7 +173,8 @@ impl Probe {
         &mut self,
         codes: impl IntoIterator<Item = SyscallCode>,
     ) -> Result<(), Error> {
-        self.selection = Selection::new(codes);
+        self.codes = codes.into_iter().collect();
+        self.selection = Selection::new(self.codes.iter().copied());
         if self.attached {
             self.attach_tracepoints()?;
         }
@@ -167,9 +200,10 @@ impl Probe {
     ///
     /// When the kernel refuses; what was attached before stays.
     pub fn attach(&mut self) -> Result<(), Error> {
-        self.attach_program(DISPATCHER)?;
         self.attached = true;
-        self.attach_tracepoints()
+        // Entries first, so that the first calls that are told of have notes.
+        self.attach_tracepoints()?;
+        self.attach_program(DISPATCHER)
     }
 
     /// Detaches all programs: nothing is traced any more, and the rest of the machine no longer
@@ -178,6 +212,7 @@ impl Probe {
     pub fn detach(&mut self) {
         self.attached = false;
         self.links.clear();
+        self.entries.clear(self.control.layout());
     }
 
     /// The consumer of the rings.
@@ -199,14 +234,21 @@ impl Probe {
         Ok(Reader::new(Arc::clone(&self.control), rings))
     }
 
+    /// Follows the machine; to be called every second or so.
+    ///
     /// Makes rings for CPUs that came online since, and says how many there were. Until then their
-    /// events are lost and counted ([`CpuCounters::no_ring`]); calling this every few seconds, or
-    /// whenever that counter moves, is enough.
+    /// events are lost and counted ([`CpuCounters::no_ring`]). When the first 32-bit program was
+    /// seen, what its calls are given is noted down from now on
+    /// ([`Options::toctou_protection_ia32`]).
     ///
     /// # Errors
     ///
-    /// When a ring cannot be made.
-    pub fn add_new_cpus(&mut self, reader: &mut Reader) -> Result<usize, Error> {
+    /// When a ring cannot be made, or a hook cannot be attached.
+    pub fn keep_up(&mut self, reader: &mut Reader) -> Result<usize, Error> {
+        let foreign = self.control.layout().saw_foreign.load(Ordering::Relaxed) != 0;
+        if foreign && self.entries.want_ia32() && self.attached {
+            self.attach_entries()?;
+        }
         let known: HashSet<u16> = reader.cpus().collect();
         let mut new = cpus::online()?;
         new.retain(|cpu| !known.contains(cpu));
@@ -252,6 +294,12 @@ impl Probe {
         self.dedicated.contains(&code)
     }
 
+    /// What the kernel said when it refused the whole of the probe, if it did: the probe then runs
+    /// without what only newer kernels offer, such as [`Options::toctou_protection`].
+    pub fn reduced(&self) -> Option<&str> {
+        self.reduced.as_deref()
+    }
+
     /// Finds out which process this is for the kernel, whatever pid namespace it lives in.
     fn exclude_own(&self) -> Result<(), Error> {
         let action = "find out the own process id";
@@ -280,6 +328,12 @@ impl Probe {
             name: "sys_generic",
         })?;
         let table = map(&self.object, "fillers")?;
+        let note = fillers.get(NOTE).ok_or(Error::NotInObject {
+            what: "program",
+            name: NOTE,
+        })?;
+        let note = (NOTE_PROGRAM, note.as_fd().as_raw_fd());
+        let mut entries = vec![note];
         for syscall in Syscall::all() {
             let Some(number) = syscall.native().filter(|&nr| usize::from(nr) < NATIVE_MAX) else {
                 continue;
@@ -289,12 +343,11 @@ impl Probe {
                 self.dedicated.insert(syscall.code);
             }
             let fd = own.unwrap_or(generic).as_fd().as_raw_fd();
+            entries.push((u32::from(number), fd));
+        }
+        for (number, fd) in entries {
             table
-                .update(
-                    &u32::from(number).to_ne_bytes(),
-                    &fd.to_ne_bytes(),
-                    MapFlags::ANY,
-                )
+                .update(&number.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
                 .map_err(|err| Error::Access {
                     action: "fill the table of programs",
                     reason: err.to_string(),
@@ -321,15 +374,16 @@ impl Probe {
         for &cpu in cpus {
             let ring = create(MapType::RingBuf, "ring", 0, 0, self.ring_bytes as u32);
             let scratch = create(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1);
-            rings.push((cpu, ring.map_err(|err| failed(cpu, err))?));
-            scratches.push((cpu, scratch.map_err(|err| failed(cpu, err))?));
+            rings.push((u32::from(cpu), ring.map_err(|err| failed(cpu, err))?));
+            scratches.push((u32::from(cpu), scratch.map_err(|err| failed(cpu, err))?));
         }
         // The rings last: a CPU without one does not look for scratch memory.
         for (name, inner) in [("scratches", &scratches), ("rings", &rings)] {
             hand_over(&map(&self.object, name)?, inner)
                 .map_err(|err| failed(cpus.first().copied().unwrap_or(0), err))?;
         }
-        Ok(rings)
+        let rings = rings.into_iter().map(|(_, ring)| ring);
+        Ok(cpus.iter().copied().zip(rings).collect())
     }
 
     fn map_ring(&self, cpu: u16, ring: &MapHandle) -> Result<Ring, Error> {
@@ -340,6 +394,7 @@ impl Probe {
     }
 
     fn attach_tracepoints(&mut self) -> Result<(), Error> {
+        self.attach_entries()?;
         for name in self.selection.programs() {
             self.attach_program(name)?;
         }
@@ -348,6 +403,14 @@ impl Probe {
         self.links
             .retain(|name, _| *name == DISPATCHER || wanted.contains(name));
         Ok(())
+    }
+
+    fn attach_entries(&mut self) -> Result<(), Error> {
+        if self.features.notes == 0 {
+            return Ok(());
+        }
+        let layout = self.control.layout();
+        self.entries.update(&self.object, layout, &self.codes)
     }
 
     fn attach_program(&mut self, name: &'static str) -> Result<(), Error> {
@@ -372,28 +435,35 @@ impl std::fmt::Debug for Probe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Probe")
             .field("attached", &self.links.keys())
+            .field("entries", &self.entries.programs().collect::<Vec<_>>())
             .field("ring_bytes", &self.ring_bytes)
             .finish_non_exhaustive()
     }
 }
 
-fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
+fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
     let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
+    features.apply(&mut object)?;
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
             map.set_max_entries(slots)?;
         }
+        // What can be kept with a thread is only used where the kernel can do that.
+        if map.name() == "threads" && !MapType::TaskStorage.is_supported()? {
+            map.set_autocreate(false)?;
+        }
     }
     let kernel = Btf::from_vmlinux()?;
     for mut program in object.progs_mut() {
-        let needed = is_needed(&program.name().to_string_lossy());
+        let name = program.name().to_string_lossy().into_owned();
+        let needed = is_needed(&name);
         let section = program.section().to_string_lossy().into_owned();
         // A kernel may be built without one of the tracepoints.
         let there = section.strip_prefix("tp_btf/").is_none_or(|tracepoint| {
             let name = format!("btf_trace_{tracepoint}");
             kernel.type_by_name::<BtfType<'_>>(&name).is_some()
         });
-        program.set_autoload(needed && there);
+        program.set_autoload(needed && there && features.need(&name));
     }
     object.load()
 }
@@ -402,19 +472,22 @@ fn load_object(slots: u32) -> libbpf_rs::Result<Object> {
 fn is_needed(program: &str) -> bool {
     match program.strip_prefix("sys_") {
         None => selection::is_needed(program),
-        Some("exit" | "generic") => true,
+        Some("exit" | "enter" | "generic") => true,
         Some(name) => Syscall::by_name(name).is_some_and(|syscall| syscall.native().is_some()),
     }
 }
 
-fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<'obj>, Error> {
+pub(crate) fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<'obj>, Error> {
     object
         .maps()
         .find(|map| map.name() == name)
         .ok_or(Error::NotInObject { what: "map", name })
 }
 
-fn program<'obj>(object: &'obj Object, name: &'static str) -> Result<ProgramMut<'obj>, Error> {
+pub(crate) fn program<'obj>(
+    object: &'obj Object,
+    name: &'static str,
+) -> Result<ProgramMut<'obj>, Error> {
     object
         .progs_mut()
         .find(|program| program.name() == name)
@@ -424,11 +497,11 @@ fn program<'obj>(object: &'obj Object, name: &'static str) -> Result<ProgramMut<
         })
 }
 
-/// Puts maps into a map of maps, each at the number of its CPU.
-fn hand_over(outer: &Map<'_>, inner: &[(u16, MapHandle)]) -> libbpf_rs::Result<()> {
+/// Puts maps into a map of maps, each at its number.
+pub(crate) fn hand_over(outer: &Map<'_>, inner: &[(u32, MapHandle)]) -> libbpf_rs::Result<()> {
     let keys: Vec<[u8; 4]> = inner
         .iter()
-        .map(|(cpu, _)| u32::from(*cpu).to_ne_bytes())
+        .map(|(number, _)| number.to_ne_bytes())
         .collect();
     let fds: Vec<[u8; 4]> = inner
         .iter()

@@ -1,5 +1,7 @@
 //! How the probe is set up.
 
+use std::ops::RangeInclusive;
+
 /// Sizes of one ring in bytes, by Falco's `buf_size_preset` 1 … 10 (index 0 is preset 1).
 pub const RING_PRESETS: [usize; 10] = {
     let mut sizes = [0; 10];
@@ -25,6 +27,27 @@ pub enum LogLevel {
 /// Receives libbpf's log, a line at a time. One hook serves the whole process.
 pub type LogHook = fn(LogLevel, &str);
 
+/// Which transfers on internet sockets carry more data than [`Options::snaplen`]: up to 512 bytes
+/// from and to port 53 (DNS), up to 2000 of what looks like HTTP, or like MySQL, PostgreSQL or
+/// MongoDB on their ports, and what is set here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DynamicSnaplen {
+    /// Ports of either end with up to 16 000 bytes. Empty unless changed.
+    pub full_ports: RangeInclusive<u16>,
+    /// The port of statsd: up to 2000 bytes of what is sent there. 8125 unless changed.
+    pub statsd_port: u16,
+}
+
+impl Default for DynamicSnaplen {
+    fn default() -> Self {
+        Self {
+            #[expect(clippy::reversed_empty_ranges, reason = "no port at all")]
+            full_ports: 1..=0,
+            statsd_port: 8125,
+        }
+    }
+}
+
 /// How the probe is set up. [`Default`] is what a machine needs that nobody has tuned.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -35,8 +58,19 @@ pub struct Options {
     pub exclude_own: bool,
     /// How many bytes of data an I/O event carries at most, 0 … 65000.
     pub snaplen: u16,
+    /// Carry more data where port or content say that it is worth it; off unless changed.
+    pub dynamic_snaplen: Option<DynamicSnaplen>,
     /// Leave out calls that failed.
     pub drop_failed: bool,
+    /// Note down where a call begins what its path or address argument points to, and report that:
+    /// open, creat, openat, openat2, connect, and execve where it fails. Without it the record
+    /// holds what lies there when the call returns. On unless changed; costs each of these calls
+    /// about 200 ns, and all others about 30 ns while one of these is traced.
+    pub toctou_protection: bool,
+    /// The same for 32-bit programs from the start. Otherwise it begins when the first 32-bit call
+    /// was seen (see [`Probe::keep_up`](crate::Probe::keep_up)), because it costs every system call
+    /// of the machine about 60 ns. x86-64 only.
+    pub toctou_protection_ia32: bool,
     /// Where libbpf's log goes; nowhere when `None`.
     pub log: Option<LogHook>,
 }
@@ -47,7 +81,10 @@ impl Default for Options {
             buffer_bytes: RING_PRESETS[3],
             exclude_own: true,
             snaplen: 80,
+            dynamic_snaplen: None,
             drop_failed: false,
+            toctou_protection: true,
+            toctou_protection_ia32: false,
             log: None,
         }
     }

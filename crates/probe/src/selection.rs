@@ -17,7 +17,7 @@ const TRACEPOINTS: [(&str, u32, &[&str]); 7] = [
 ];
 
 /// On 32-bit x86 one system call stands for all of sockets.
-const IA32_SOCKETCALL: u16 = 102;
+pub(crate) const IA32_SOCKETCALL: u16 = 102;
 
 /// What is traced, as bits.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -95,7 +95,7 @@ fn is_socketcall(syscall: &Syscall) -> bool {
     )
 }
 
-fn set(words: &mut [u64; NATIVE_MAX / 64], number: u16) {
+pub(crate) fn set(words: &mut [u64; NATIVE_MAX / 64], number: u16) {
     if let Some(word) = words.get_mut(usize::from(number) / 64) {
         *word |= 1 << (number % 64);
     }

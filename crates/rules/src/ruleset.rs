@@ -306,6 +306,35 @@ impl Ruleset {
         self.rules.iter().filter(|rule| rule.enabled)
     }
 
+    /// All conditions of a source that are evaluated: the rules that are switched on, and the steps of
+    /// its `correlate` items, which are rules, too.
+    pub fn watched(&self, source: &str) -> impl Iterator<Item = &Rule> {
+        self.watched_with_fields(source).map(|(rule, _)| rule)
+    }
+
+    /// The same, each with the fields that its alerts show and, for steps, that group events.
+    pub fn watched_with_fields(
+        &self,
+        source: &str,
+    ) -> impl Iterator<Item = (&Rule, BTreeSet<FieldId>)> {
+        let steps = self.correlations.iter().flat_map(|item| {
+            let of_item = item.fields();
+            item.steps
+                .iter()
+                .map(move |step| (&step.rule, of_item.clone()))
+        });
+        let rules = self.rules.iter().map(|rule| (rule, BTreeSet::new()));
+        rules
+            .chain(steps)
+            .filter(move |(rule, _)| rule.enabled && &*rule.source == source)
+            .map(|(rule, mut shown)| {
+                shown.extend(rule.output.fields());
+                let extra = rule.extra_fields.iter();
+                shown.extend(extra.flat_map(|extra| extra.template.fields()));
+                (rule, shown)
+            })
+    }
+
     /// The sources, in the order in which they were given.
     pub fn sources(&self) -> &[SourceRules] {
         &self.sources
@@ -325,10 +354,7 @@ impl Ruleset {
     /// is everything.
     pub fn event_types(&self, source: &str) -> EventTypes {
         let mut out = EventTypes::none();
-        let steps = self.correlations.iter().flat_map(|item| &item.steps);
-        let steps = steps.map(|step| &step.rule).filter(|rule| rule.enabled);
-        let all = self.enabled().chain(steps);
-        for rule in all.filter(|rule| &*rule.source == source) {
+        for rule in self.watched(source) {
             out.events = out.events.union(&rule.events.events);
             out.syscalls = out.syscalls.union(&rule.events.syscalls);
         }

@@ -336,17 +336,25 @@ pub fn store_descriptor(fd: i64, descriptor: &Descriptor) -> Option<capture::Des
     })
 }
 
+/// A capture holds this end first, whoever is the client: readers find out who is, from the ports
+/// that are listened on.
 fn store_tuple(tuple: &SocketTuple) -> Stored {
     let transport = transport_of(tuple.l4);
-    match (tuple.source_ip, tuple.destination_ip) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => Stored::Ipv4 {
-            source: SocketAddrV4::new(source, tuple.source_port),
-            destination: SocketAddrV4::new(destination, tuple.destination_port),
+    let source = (tuple.source_ip, tuple.source_port);
+    let destination = (tuple.destination_ip, tuple.destination_port);
+    let (own, peer) = match tuple.role {
+        SocketRole::Server => (destination, source),
+        SocketRole::Client | SocketRole::Unknown => (source, destination),
+    };
+    match (own.0, peer.0) {
+        (IpAddr::V4(own_ip), IpAddr::V4(peer_ip)) => Stored::Ipv4 {
+            source: SocketAddrV4::new(own_ip, own.1),
+            destination: SocketAddrV4::new(peer_ip, peer.1),
             transport,
         },
-        (source, destination) => Stored::Ipv6 {
-            source: SocketAddrV6::new(to_v6(source), tuple.source_port, 0, 0),
-            destination: SocketAddrV6::new(to_v6(destination), tuple.destination_port, 0, 0),
+        (own_ip, peer_ip) => Stored::Ipv6 {
+            source: SocketAddrV6::new(to_v6(own_ip), own.1, 0, 0),
+            destination: SocketAddrV6::new(to_v6(peer_ip), peer.1, 0, 0),
             transport,
         },
     }

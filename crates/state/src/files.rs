@@ -28,16 +28,35 @@ struct Table {
 pub(crate) struct Files {
     tables: Vec<Table>,
     free: Vec<FilesId>,
+    /// Descriptors in memory: contents that tables share count once.
+    stored: usize,
     limit: usize,
+    total_limit: usize,
+}
+
+/// The standard streams are looked at for as long as a process lives.
+const LAST_STANDARD_STREAM: i64 = 2;
+
+/// How many descriptors are looked at for one that can go.
+const CANDIDATES: usize = 16;
+
+/// The contents, to change: separated from those of the tables that share them.
+fn own<'a>(map: &'a mut Arc<Map>, stored: &mut usize) -> &'a mut Map {
+    if Arc::strong_count(map) > 1 {
+        *stored += map.len();
+    }
+    Arc::make_mut(map)
 }
 
 impl Files {
-    /// No table yet; each will hold at most `limit` descriptors.
-    pub(crate) fn new(limit: usize) -> Self {
+    /// No table yet; each will hold at most `limit` descriptors, and all `total_limit`.
+    pub(crate) fn new(limit: usize, total_limit: usize) -> Self {
         Self {
             tables: vec![Table::default()],
             free: Vec::new(),
+            stored: 0,
             limit,
+            total_limit,
         }
     }
 
@@ -55,7 +74,7 @@ impl Files {
         if !map.contains_key(&fd) {
             return None;
         }
-        Arc::make_mut(map).get_mut(&fd)
+        own(map, &mut self.stored).get_mut(&fd)
     }
 
     /// Whether more than one thread uses the table.
@@ -89,6 +108,9 @@ impl Files {
         table.users = table.users.saturating_sub(1);
         if table.users == 0 {
             counters.n_fds = counters.n_fds.saturating_sub(table.map.len() as u64);
+            if Arc::strong_count(&table.map) == 1 {
+                self.stored -= table.map.len();
+            }
             table.map = Arc::default();
             self.free.push(id);
         }
@@ -103,7 +125,8 @@ impl Files {
         }
     }
 
-    /// Adds or replaces a descriptor. False when the table is full.
+    /// Adds or replaces a descriptor. In a full table the least useful one makes room; false when
+    /// there is none that could.
     pub(crate) fn insert(
         &mut self,
         id: &mut FilesId,
@@ -112,14 +135,21 @@ impl Files {
         counters: &mut Counters,
     ) -> bool {
         self.make_real(id);
-        let map = &mut self.tables[id.0 as usize].map;
-        if map.len() >= self.limit && !map.contains_key(&fd) {
-            counters.n_drops_full_fdtable += 1;
-            return false;
+        let map = &self.tables[id.0 as usize].map;
+        let is_full = map.len() >= self.limit || self.stored >= self.total_limit;
+        if is_full && !map.contains_key(&fd) {
+            let Some(victim) = least_useful(map, fd) else {
+                counters.n_drops_full_fdtable += 1;
+                return false;
+            };
+            counters.n_evicted_fds += 1;
+            self.remove(*id, victim, counters);
         }
         counters.n_added_fds += 1;
-        if Arc::make_mut(map).insert(fd, descriptor).is_none() {
+        let map = &mut self.tables[id.0 as usize].map;
+        if own(map, &mut self.stored).insert(fd, descriptor).is_none() {
             counters.n_fds += 1;
+            self.stored += 1;
         }
         true
     }
@@ -127,7 +157,8 @@ impl Files {
     pub(crate) fn remove(&mut self, id: FilesId, fd: i64, counters: &mut Counters) {
         let map = &mut self.tables[id.0 as usize].map;
         if map.contains_key(&fd) {
-            Arc::make_mut(map).remove(&fd);
+            own(map, &mut self.stored).remove(&fd);
+            self.stored -= 1;
             counters.n_removed_fds += 1;
             counters.n_fds = counters.n_fds.saturating_sub(1);
         }
@@ -152,8 +183,16 @@ impl Files {
         counters.n_removed_fds += count;
         counters.n_fds = counters.n_fds.saturating_sub(count);
         match Arc::get_mut(map) {
-            Some(map) => map.retain(|fd, descriptor| !doomed(*fd, descriptor)),
+            Some(map) => {
+                map.retain(|fd, descriptor| !doomed(*fd, descriptor));
+                // What was a large table may be a small one for the rest of its life.
+                if map.len() < map.capacity() / 8 {
+                    map.shrink_to_fit();
+                }
+                self.stored -= count as usize;
+            }
             None => {
+                self.stored += map.len() - count as usize;
                 let kept = map
                     .iter()
                     .filter(|(fd, descriptor)| !doomed(**fd, descriptor));
@@ -173,7 +212,7 @@ impl Files {
             .iter()
             .any(|(fd, descriptor)| picked(fd) && descriptor.is_cloexec() != on)
         {
-            for (fd, descriptor) in Arc::make_mut(map).iter_mut() {
+            for (fd, descriptor) in own(map, &mut self.stored).iter_mut() {
                 if picked(fd) {
                     descriptor.set_cloexec(on);
                 }
@@ -195,5 +234,92 @@ impl Files {
         }
         self.tables.push(table);
         FilesId(u32::try_from(self.tables.len() - 1).expect("fewer tables than threads"))
+    }
+}
+
+/// A descriptor that can make room for another one: never a standard stream or a socket that
+/// listens, and rather one that was opened long ago. Numbers are given out in order, so that those
+/// as many numbers below as there are descriptors are a good guess.
+fn least_useful(map: &Map, fd: i64) -> Option<i64> {
+    let can_go = |fd: &i64| {
+        *fd > LAST_STANDARD_STREAM
+            && map.get(fd).is_some_and(|descriptor| {
+                !matches!(descriptor.kind, crate::DescriptorKind::InetServer(_))
+            })
+    };
+    let long_ago = fd.saturating_sub(i64::try_from(map.len()).unwrap_or(i64::MAX));
+    (long_ago..=long_ago.saturating_add(LAST_STANDARD_STREAM + 1))
+        .chain(map.keys().take(CANDIDATES).copied())
+        .find(can_go)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DescriptorKind;
+
+    /// What is stored, counted anew: every allocation once.
+    fn recount(files: &Files) -> usize {
+        let mut seen = rustc_hash::FxHashSet::default();
+        let tables = files.tables.iter();
+        tables
+            .filter(|table| seen.insert(Arc::as_ptr(&table.map)))
+            .map(|table| table.map.len())
+            .sum()
+    }
+
+    #[test]
+    fn what_is_stored_is_counted_through_forks_and_changes() {
+        let mut files = Files::new(20, 60);
+        let mut counters = Counters::default();
+        let mut ids = vec![FilesId::default()];
+        let mut seed = 7_u64;
+        let mut random = |bound: u64| {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % bound
+        };
+        let file = || Descriptor::new(DescriptorKind::File);
+        for _ in 0..20_000 {
+            let at = random(ids.len() as u64) as usize;
+            let fd = random(40) as i64;
+            match random(9) {
+                0 if ids.len() < 30 => {
+                    let copy = files.fork(ids[at], &mut counters);
+                    ids.push(copy);
+                }
+                1 if ids.len() < 30 => {
+                    let mut id = ids[at];
+                    let shared = files.share(&mut id);
+                    ids[at] = id;
+                    ids.push(shared);
+                }
+                2 if ids.len() > 1 => {
+                    let id = ids.swap_remove(at);
+                    files.release(id, &mut counters);
+                }
+                3 => files.remove(ids[at], fd, &mut counters),
+                4 => files.remove_if(ids[at], &mut counters, |known, _| known < fd / 4),
+                5 => files.set_cloexec(ids[at], fd, fd + 3, random(2) == 0),
+                6 => files.unshare(&mut ids[at], &mut counters),
+                7 => {
+                    if let Some(known) = files.get_mut(ids[at], fd) {
+                        known.ino += 1;
+                    }
+                }
+                _ => {
+                    let mut id = ids[at];
+                    files.insert(&mut id, fd, file(), &mut counters);
+                    ids[at] = id;
+                }
+            }
+            assert_eq!(files.stored, recount(&files));
+        }
+        assert!(counters.n_evicted_fds > 0);
+        for id in ids {
+            files.release(id, &mut counters);
+        }
+        assert_eq!((files.stored, counters.n_fds), (0, 0));
     }
 }

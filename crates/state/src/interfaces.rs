@@ -43,6 +43,11 @@ impl Interfaces {
         self.list.push(interface);
     }
 
+    /// Puts other addresses in the place of all.
+    pub(crate) fn replace(&mut self, list: Vec<Interface>) {
+        self.list = list;
+    }
+
     /// Whether an address is one of the host's own (loopback included).
     pub fn is_local(&self, address: IpAddr) -> bool {
         address.is_loopback()

@@ -21,6 +21,7 @@ mod apply;
 mod budget;
 mod descriptor;
 mod files;
+mod heal;
 mod interfaces;
 mod limits;
 mod lookup;

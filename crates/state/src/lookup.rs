@@ -23,6 +23,11 @@ pub trait Lookup: Send {
     /// Whether the thread still exists.
     fn is_alive(&mut self, tid: i64) -> bool;
 
+    /// The path of what a thread executes; `None` when that cannot be told.
+    fn executable(&mut self, _tid: i64) -> Option<Vec<u8>> {
+        None
+    }
+
     /// One descriptor of a process.
     fn descriptor(&mut self, pid: i64, fd: i64) -> Option<Descriptor>;
 

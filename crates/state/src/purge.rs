@@ -1,5 +1,7 @@
 //! Removing threads whose exit was missed.
 
+use rustc_hash::FxHashSet;
+
 use crate::{Limits, State};
 
 /// The first search is made this long after the first event, ns.
@@ -11,6 +13,9 @@ const CHECKS_PER_EVENT: usize = 4;
 
 /// After a search made because the table was full, none is made for this long, ns.
 const PAUSE: u64 = 1_000_000_000;
+
+/// A full table loses this part of its threads at once, so that it is not searched for every one.
+const EVICTED_PART: usize = 64;
 
 /// When the next search is due, and what the last one found but did not check yet.
 #[derive(Debug)]
@@ -69,7 +74,46 @@ impl State {
         self.purge.not_before = now.saturating_add(PAUSE);
         let before = self.threads.len();
         self.search(now);
+        if self.threads.len() == before {
+            self.evict();
+        }
         self.threads.len() < before
+    }
+
+    /// Removes the threads that no event came of for the longest time, but none that another one
+    /// needs: a process with threads or children stays. Live, one that is wanted again is looked
+    /// up.
+    fn evict(&mut self) {
+        let mut quiet: Vec<(u64, i64)> = self
+            .threads
+            .iter()
+            .filter(|thread| !thread.is_main() || self.is_needed_by_nobody(thread.pid))
+            .map(|thread| (thread.last_seen, thread.tid))
+            .collect();
+        let count = (self.limits.threads / EVICTED_PART).max(1).min(quiet.len());
+        if count == 0 {
+            return;
+        }
+        quiet.select_nth_unstable(count - 1);
+        for (_, tid) in &quiet[..count] {
+            self.bury(*tid);
+        }
+        self.counters.n_evicted_threads += count as u64;
+    }
+
+    fn is_needed_by_nobody(&self, pid: i64) -> bool {
+        self.threads.of_process(pid).len() <= 1 && self.threads.children_of(pid).is_empty()
+    }
+
+    /// Forgets the users of containers that no thread is in any more.
+    pub(crate) fn forget_containers(&mut self) {
+        let used: FxHashSet<_> = self
+            .threads
+            .iter()
+            .filter_map(|thread| thread.container.map(|(id, _)| id))
+            .collect();
+        let forgotten = self.accounts.retain(|container| used.contains(container));
+        self.counters.n_evicted_containers += forgotten;
     }
 
     /// Removes placeholders, which say nothing that the next event of their thread would not say
@@ -87,6 +131,14 @@ impl State {
         }
         for tid in placeholders {
             self.bury(tid);
+        }
+        if self.lookup.is_some() {
+            self.forget_containers();
+        }
+        self.threads.shrink();
+        self.entered.retain(|_, entered| entered.is_waiting());
+        if self.entered.len() < self.entered.capacity() / 8 {
+            self.entered.shrink_to_fit();
         }
         if self.lookup.is_none() {
             // Nobody to ask: what an old capture holds stays.

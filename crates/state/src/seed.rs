@@ -17,6 +17,12 @@ impl State {
         if self.threads.contains(tid) {
             self.bury(tid);
         }
+        for bytes in [&mut thread.args, &mut thread.env, &mut thread.cgroups] {
+            let kept = self.cut(bytes).len();
+            if kept < bytes.len() {
+                *bytes = bytes[..kept].into();
+            }
+        }
         if thread.container.is_none() {
             thread.container = self.containers.identify(&thread.cgroups);
         }
@@ -95,6 +101,11 @@ impl State {
     /// Replaces all users and groups of the host, after they have changed.
     pub fn replace_accounts(&mut self, users: Vec<User>, groups: Vec<Group>) {
         self.accounts.replace(None, users, groups);
+    }
+
+    /// Replaces all addresses of the host, after they have changed.
+    pub fn replace_interfaces(&mut self, interfaces: Vec<Interface>) {
+        self.interfaces.replace(interfaces);
     }
 
     /// Adds an address of the host.

@@ -33,6 +33,10 @@ pub struct State {
     pub(crate) containers: container::Cache,
     pub(crate) lookup: Option<Box<dyn Lookup>>,
     pub(crate) budget: Budget,
+    /// The same for missing descriptors.
+    pub(crate) fd_budget: Budget,
+    /// Events were lost up to this time, ns since the epoch; 0 when none ever were.
+    pub(crate) gap: u64,
     pub(crate) purge: Purge,
     pub(crate) recent: RecentExits,
     /// Enter events that wait for their exit, by thread.
@@ -64,12 +68,14 @@ impl State {
         Self {
             counters: Counters::default(),
             threads: Threads::default(),
-            files: Files::new(limits.descriptors),
-            accounts: Accounts::default(),
+            files: Files::new(limits.descriptors, limits.all_descriptors),
+            accounts: Accounts::new(limits.accounts),
             interfaces: Interfaces::default(),
             containers: container::Cache::new(),
             lookup: None,
             budget: Budget::new(limits.lookups_per_second, limits.lookup_time_per_second),
+            fd_budget: Budget::new(limits.lookups_per_second, limits.lookup_time_per_second),
+            gap: 0,
             purge: Purge::new(&limits),
             recent: RecentExits::new(),
             entered: FxHashMap::default(),
@@ -245,6 +251,7 @@ impl State {
     pub fn counters(&self) -> Counters {
         Counters {
             n_threads: self.threads.len() as u64,
+            n_drops_full_accounts: self.accounts.refused(),
             ..self.counters
         }
     }

@@ -130,6 +130,19 @@ impl Threads {
         Some(thread)
     }
 
+    /// Gives back memory after there were many more threads than there are.
+    pub(crate) fn shrink(&mut self) {
+        if self.map.len() < self.map.capacity() / 8 {
+            self.map.shrink_to_fit();
+        }
+        if self.processes.len() < self.processes.capacity() / 8 {
+            self.processes.shrink_to_fit();
+        }
+        if self.children.len() < self.children.capacity() / 8 {
+            self.children.shrink_to_fit();
+        }
+    }
+
     /// Changes what the lists depend on.
     pub(crate) fn relate(&mut self, tid: i64, change: impl FnOnce(&mut Thread)) {
         let Some(thread) = self.map.get(&tid) else {

@@ -43,9 +43,38 @@ struct Table {
 #[derive(Default, Debug)]
 pub(crate) struct Accounts {
     tables: FxHashMap<Option<ContainerId>, Table>,
+    /// Most users and most groups per table.
+    limit: usize,
+    refused: u64,
 }
 
 impl Accounts {
+    /// None yet; each root file system may have so many users and so many groups.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// How many users and groups were refused because there were too many.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Whether there is no room for another container.
+    pub(crate) fn is_full(&self) -> bool {
+        self.tables.len() >= MAX_CONTAINERS
+    }
+
+    /// Forgets the containers that `is_used` does not know; returns how many.
+    pub(crate) fn retain(&mut self, is_used: impl Fn(&ContainerId) -> bool) -> u64 {
+        let before = self.tables.len();
+        self.tables
+            .retain(|container, _| container.as_ref().is_none_or(&is_used));
+        (before - self.tables.len()) as u64
+    }
+
     /// Whether anything is known of a container's accounts.
     pub(crate) fn knows(&self, container: ContainerId) -> bool {
         self.tables.contains_key(&Some(container))
@@ -58,7 +87,8 @@ impl Accounts {
     }
 
     fn table_mut(&mut self, container: Option<ContainerId>) -> Option<&mut Table> {
-        if self.tables.len() >= MAX_CONTAINERS && !self.tables.contains_key(&container) {
+        if self.is_full() && !self.tables.contains_key(&container) {
+            self.refused += 1;
             return None;
         }
         Some(self.tables.entry(container).or_default())
@@ -73,14 +103,24 @@ impl Accounts {
     }
 
     pub(crate) fn add_user(&mut self, container: Option<ContainerId>, user: User) {
+        let limit = self.limit;
         if let Some(table) = self.table_mut(container) {
-            table.users.insert(user.uid, user);
+            if table.users.len() < limit || table.users.contains_key(&user.uid) {
+                table.users.insert(user.uid, user);
+            } else {
+                self.refused += 1;
+            }
         }
     }
 
     pub(crate) fn add_group(&mut self, container: Option<ContainerId>, group: Group) {
+        let limit = self.limit;
         if let Some(table) = self.table_mut(container) {
-            table.groups.insert(group.gid, group);
+            if table.groups.len() < limit || table.groups.contains_key(&group.gid) {
+                table.groups.insert(group.gid, group);
+            } else {
+                self.refused += 1;
+            }
         }
     }
 
@@ -91,9 +131,14 @@ impl Accounts {
         users: Vec<User>,
         groups: Vec<Group>,
     ) {
+        let limit = self.limit;
         if let Some(table) = self.table_mut(container) {
-            table.users = users.into_iter().map(|user| (user.uid, user)).collect();
-            table.groups = groups.into_iter().map(|group| (group.gid, group)).collect();
+            let over = users.len().saturating_sub(limit) + groups.len().saturating_sub(limit);
+            let users = users.into_iter().take(limit);
+            table.users = users.map(|user| (user.uid, user)).collect();
+            let groups = groups.into_iter().take(limit);
+            table.groups = groups.map(|group| (group.gid, group)).collect();
+            self.refused += over as u64;
         }
     }
 

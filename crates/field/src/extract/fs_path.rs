@@ -1,5 +1,7 @@
 //! `fs.path.*`: the paths of calls on files, under names that do not depend on the call.
 
+use event::EventInfo;
+
 use super::params;
 use crate::table::FsPathKey as K;
 use crate::view::{Extracted, View};
@@ -58,6 +60,18 @@ pub(crate) fn extract<'a>(view: &View<'a>, key: K, out: &mut Vec<u8>) -> Extract
         K::Nameraw | K::Sourceraw | K::Targetraw => Extracted::bytes(path),
         K::Name | K::Source | K::Target => Extracted::written(params::write_path(view, index, out)),
     }
+}
+
+/// The index of the parameter that a field of this class (`fs.path.name`, …) shows in events of a
+/// kind, whether the call succeeded or not; `None` when it shows none.
+pub fn path_parameter(field: &str, event: &EventInfo) -> Option<usize> {
+    let name = match (field, paths(event.name)?) {
+        ("fs.path.name" | "fs.path.nameraw", Paths::One(name)) => name,
+        ("fs.path.source" | "fs.path.sourceraw", Paths::Two { source, .. }) => source,
+        ("fs.path.target" | "fs.path.targetraw", Paths::Two { target, .. }) => target,
+        _ => return None,
+    };
+    event.param(name).map(|(index, _)| index)
 }
 
 fn parameter(view: &View<'_>, key: K) -> Option<usize> {

@@ -4,8 +4,10 @@
 
 // The parameters of clone and its relatives after the result.
 static __always_inline void put_clone(struct record *r, u64 task, struct scratch *scratch,
-                                      u32 flags)
+                                      u32 flags, bool is_child)
 {
+    if (is_child)
+        remember_name();
     u64 cred = POINTER(struct task_struct, task, cred);
     u64 proxy = POINTER(struct task_struct, task, nsproxy);
     u32 level = pid_level(task);
@@ -28,7 +30,7 @@ static __always_inline void put_clone(struct record *r, u64 task, struct scratch
 VARIABLE(clone, SYSCALL_CLONE_20_X)
 {
     put_u64(r, c->ret);
-    put_clone(r, current_task(), scratch, clone_flags((u32)c->args[0]));
+    put_clone(r, current_task(), scratch, clone_flags((u32)c->args[0]), !c->ret);
 }
 
 VARIABLE(clone3, SYSCALL_CLONE3_X)
@@ -36,19 +38,20 @@ VARIABLE(clone3, SYSCALL_CLONE3_X)
     u64 flags = 0;
     bpf_probe_read_user(&flags, sizeof(flags), (void *)c->args[0]);
     put_u64(r, c->ret);
-    put_clone(r, current_task(), scratch, clone_flags(flags));
+    put_clone(r, current_task(), scratch, clone_flags(flags), !c->ret);
 }
 
 VARIABLE(fork, SYSCALL_FORK_20_X)
 {
     put_u64(r, c->ret);
-    put_clone(r, current_task(), scratch, 0);
+    put_clone(r, current_task(), scratch, 0, !c->ret);
 }
 
 VARIABLE(vfork, SYSCALL_VFORK_20_X)
 {
     put_u64(r, c->ret);
-    put_clone(r, current_task(), scratch, PPM_CL_CLONE_VFORK | PPM_CL_CLONE_VM);
+    put_clone(r, current_task(), scratch, PPM_CL_CLONE_VFORK | PPM_CL_CLONE_VM,
+              !c->ret);
 }
 
 // On aarch64 a child does not come back through the call; this is its side of it.
@@ -63,5 +66,5 @@ TRACEPOINT(sched_fork, "sched_process_fork", TRACE_FORK, SYSCALL_CLONE_20_X, ctx
     if (LOAD(struct task_struct, task, mm) == LOAD(struct task_struct, parent, mm))
         flags |= PPM_CL_CLONE_VM;
     put_u64(r, 0);
-    put_clone(r, task, scratch, flags);
+    put_clone(r, task, scratch, flags, false);
 }

@@ -139,6 +139,7 @@ TRACEPOINT(sched_exec, "sched_process_exec", TRACE_EXEC, SYSCALL_EXECVE_19_X, cu
 {
     u64 mm = POINTER(struct task_struct, task, mm);
     u64 program = ctx[2];
+    remember_name();
     put_u64(r, 0);
     put_command_line(r, mm);
     put_process(r, task, scratch);
@@ -167,8 +168,10 @@ static __always_inline void put_failed_exec(struct record *r, const struct call 
 // On success `sched_exec` has told of it before the call returns.
 VARIABLE_IF(execve, SYSCALL_EXECVE_19_X, c->ret < 0)
 {
+    struct note *note = note_of(c, c->args[0]);
     put_failed_exec(r, c, scratch, c->args[1], c->args[2]);
-    put_user_str(r, c->args[0]);
+    put_path_argument(r, c, scratch, note, c->args[0], 0);
+    used_up(note);
 }
 
 VARIABLE_IF(execveat, SYSCALL_EXECVEAT_X, c->ret < 0)

@@ -16,24 +16,27 @@ static __always_inline u64 written(const struct call *c, u64 size)
 
 VARIABLE(read, SYSCALL_READ_X)
 {
+    struct transfer transfer = transfer_of(c);
     put_u64(r, c->ret);
-    put_data(r, c->args[1], transferred(c));
+    put_data(r, &transfer, c->args[1], transferred(c));
     put_int(r, c->args[0]);
     put_u32(r, c->args[2]);
 }
 
 VARIABLE(write, SYSCALL_WRITE_X)
 {
+    struct transfer transfer = transfer_of(c);
     put_u64(r, c->ret);
-    put_data(r, c->args[1], written(c, c->args[2]));
+    put_data(r, &transfer, c->args[1], written(c, c->args[2]));
     put_int(r, c->args[0]);
     put_u32(r, c->args[2]);
 }
 
 VARIABLE(pread64, SYSCALL_PREAD_X)
 {
+    struct transfer transfer = transfer_of(c);
     put_u64(r, c->ret);
-    put_data(r, c->args[1], transferred(c));
+    put_data(r, &transfer, c->args[1], transferred(c));
     put_int(r, c->args[0]);
     put_u32(r, c->args[2]);
     put_u64(r, c->args[3]);
@@ -41,8 +44,9 @@ VARIABLE(pread64, SYSCALL_PREAD_X)
 
 VARIABLE(pwrite64, SYSCALL_PWRITE_X)
 {
+    struct transfer transfer = transfer_of(c);
     put_u64(r, c->ret);
-    put_data(r, c->args[1], written(c, c->args[2]));
+    put_data(r, &transfer, c->args[1], written(c, c->args[2]));
     put_int(r, c->args[0]);
     put_u32(r, c->args[2]);
     put_u64(r, c->args[3]);
@@ -51,20 +55,22 @@ VARIABLE(pwrite64, SYSCALL_PWRITE_X)
 static __always_inline void put_readv(struct record *r, const struct call *c,
                                       struct scratch *scratch)
 {
+    struct transfer transfer = transfer_of(c);
     u32 entries = read_iovecs(c, scratch, c->args[1], c->args[2]);
     put_u64(r, c->ret);
     put_u32(r, total_size(scratch, entries));
-    put_gathered(r, scratch, entries, transferred(c));
+    put_gathered(r, &transfer, scratch, entries, transferred(c));
     put_int(r, c->args[0]);
 }
 
 static __always_inline void put_writev(struct record *r, const struct call *c,
                                        struct scratch *scratch)
 {
+    struct transfer transfer = transfer_of(c);
     u32 entries = read_iovecs(c, scratch, c->args[1], c->args[2]);
     u32 size = total_size(scratch, entries);
     put_u64(r, c->ret);
-    put_gathered(r, scratch, entries, written(c, size));
+    put_gathered(r, &transfer, scratch, entries, written(c, size));
     put_int(r, c->args[0]);
     put_u32(r, size);
 }
@@ -141,7 +147,7 @@ static __always_inline void put_process_vm(struct record *r, const struct call *
     u32 entries = read_iovecs(c, scratch, c->args[1], c->args[2]);
     put_u64(r, c->ret);
     put_int(r, c->args[0]);
-    put_gathered(r, scratch, entries, transferred(c));
+    put_gathered(r, NULL, scratch, entries, transferred(c));
 }
 
 VARIABLE(process_vm_readv, SYSCALL_PROCESS_VM_READV_X)

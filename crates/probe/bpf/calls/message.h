@@ -4,8 +4,9 @@
 
 VARIABLE(sendto, SOCKET_SENDTO_X)
 {
+    struct transfer transfer = {c->args[0], c->args[5], c->args[4]};
     put_u64(r, c->ret);
-    put_data(r, c->args[1], written(c, c->args[2]));
+    put_data(r, &transfer, c->args[1], written(c, c->args[2]));
     put_int(r, c->args[0]);
     put_u32(r, c->args[2]);
     put_tuple(r, sock_of(current_task(), c->args[0]), OUTBOUND, c->args[4], c->args[5]);
@@ -13,8 +14,10 @@ VARIABLE(sendto, SOCKET_SENDTO_X)
 
 VARIABLE(recvfrom, SOCKET_RECVFROM_X)
 {
+    // Whom it came from was written there by now.
+    struct transfer transfer = {c->args[0], sizeof(union address), c->args[4]};
     put_u64(r, c->ret);
-    put_data(r, c->args[1], transferred(c));
+    put_data(r, &transfer, c->args[1], transferred(c));
     if (c->ret >= 0) {
         u32 len = 0;
         bpf_probe_read_user(&len, sizeof(len), (void *)c->args[5]);
@@ -63,7 +66,8 @@ VARIABLE(sendmsg, SOCKET_SENDMSG_X)
     u32 entries = read_iovecs(c, scratch, message.vector, message.count);
     u32 size = total_size(scratch, entries);
     put_u64(r, c->ret);
-    put_gathered(r, scratch, entries, written(c, size));
+    struct transfer transfer = {c->args[0], message.name_len, message.name};
+    put_gathered(r, &transfer, scratch, entries, written(c, size));
     put_int(r, c->args[0]);
     put_u32(r, size);
     put_tuple(r, sock_of(current_task(), c->args[0]), OUTBOUND, message.name, message.name_len);
@@ -82,7 +86,8 @@ VARIABLE(recvmsg, SOCKET_RECVMSG_X)
         read_message(&message, c, c->args[1]);
         u32 entries = read_iovecs(c, scratch, message.vector, message.count);
         put_u32(r, total_size(scratch, entries));
-        put_gathered(r, scratch, entries, transferred(c));
+        struct transfer transfer = {c->args[0], message.name_len, message.name};
+        put_gathered(r, &transfer, scratch, entries, transferred(c));
         put_tuple(r, sock_of(current_task(), c->args[0]), INBOUND, message.name, message.name_len);
         put_control(r, &message);
     }
@@ -120,7 +125,8 @@ static __always_inline void send_one(struct cpu *cpu, struct scratch *scratch, u
     put_u64(&r, result);
     put_int(&r, c->args[0]);
     put_u32(&r, sending || result >= 0 ? size : 0);
-    put_gathered(&r, scratch, entries, result >= 0 ? result : sending ? size : 0);
+    struct transfer transfer = {c->args[0], message.name_len, message.name};
+    put_gathered(&r, &transfer, scratch, entries, result >= 0 ? result : sending ? size : 0);
     if (sending || result >= 0)
         put_tuple(&r, sock, sending ? OUTBOUND : INBOUND, message.name, message.name_len);
     else

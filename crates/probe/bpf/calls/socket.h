@@ -41,14 +41,22 @@ VARIABLE(bind, SOCKET_BIND_X)
 
 VARIABLE(connect, SOCKET_CONNECT_X)
 {
+    struct note *note = note_of(c, c->args[1]);
+    u64 address = c->args[1];
+    u32 len = at_most(c->args[2], UNIX_PATH_MAX + 2);
+    if (note && note->len) {
+        address = forget(scratch, (u64)note->data);
+        len = note->len | NOTED;
+    }
     put_u64(r, c->ret);
     // A connection that failed has no two ends.
     if (c->ret == 0 || c->ret == -EINPROGRESS)
-        put_tuple(r, sock_of(current_task(), c->args[0]), OUTBOUND, c->args[1], c->args[2]);
+        put_tuple(r, sock_of(current_task(), c->args[0]), OUTBOUND, address, len);
     else
         put_empty(r);
     put_int(r, c->args[0]);
-    put_address(r, scratch, c->args[1], c->args[2]);
+    put_address(r, scratch, address, len);
+    used_up(note);
 }
 
 FIXED(listen, SOCKET_LISTEN_X)

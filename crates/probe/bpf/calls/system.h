@@ -5,7 +5,7 @@
 VARIABLE(init_module, SYSCALL_INIT_MODULE_X)
 {
     put_u64(r, c->ret);
-    put_data(r, c->args[0], c->args[1]);
+    put_data(r, NULL, c->args[0], c->args[1]);
     put_u64(r, c->args[1]);
     put_user_str(r, c->args[2]);
 }
@@ -36,7 +36,7 @@ VARIABLE(fsconfig, SYSCALL_FSCONFIG_X)
     put_user_str(r, c->args[2]);
     if (command == PPM_FSCONFIG_SET_BINARY) {
         // Its length is in the last argument.
-        put_data(r, c->args[3], (u32)c->args[4]);
+        put_data(r, NULL, c->args[3], (u32)c->args[4]);
         put_empty(r);
     } else {
         put_empty(r);

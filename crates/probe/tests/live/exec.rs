@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::Case;
 use crate::files::str_of;
-use crate::harness::{Event, Harness, Value, at, call, check, text};
+use crate::harness::{Event, Harness, Value, at, call, check, own_ids, text};
 use crate::life::{check_process, find, fork, own_parent, read, status, wait};
 
 pub(crate) const CASES: &[Case] = &[
@@ -47,7 +47,7 @@ fn check_started(event: &Event, child: i64, parent: i64) {
         let caps = i64::from_str_radix(&status(field), 16).expect("hexadecimal");
         assert_eq!(event.number(name), caps, "{name}");
     }
-    assert_eq!((event.number("uid"), event.number("gid")), (0, 0));
+    assert_eq!((event.number("uid"), event.number("gid")), own_ids());
 }
 
 fn check_file(event: &Event, data: &std::fs::Metadata) {
@@ -87,7 +87,7 @@ fn exec(h: &mut Harness) {
         pid: Value::Any, ptid: Value::Any, cwd: Value::Any, fdlimit: Value::Any,
         pgft_maj: Value::Any, pgft_min: Value::Any, vm_size: Value::Any, vm_rss: Value::Any,
         vm_swap: 0, comm: "true", cgroups: Value::Any, env: b"A=1\0LONG=value of B\0".to_vec(),
-        tty: Value::Any, vpgid: Value::Any, loginuid: Value::Any, flags: 1,
+        tty: Value::Any, vpgid: Value::Any, loginuid: Value::Any, flags: i32::from(h.privileged()),
         cap_inheritable: Value::Any, cap_permitted: Value::Any, cap_effective: Value::Any,
         exe_ino: Value::Any, exe_ino_ctime: Value::Any, exe_ino_mtime: Value::Any, uid: Value::Any,
         trusted_exepath: &path, pgid: Value::Any, gid: Value::Any, filename: "/bin/true");
@@ -117,7 +117,13 @@ fn exec(h: &mut Harness) {
         (long.as_bytes(), 0, Some(&0))
     );
     assert_eq!(event.bytes("env"), [0; 0]);
-    assert_eq!((event.number("uid"), event.number("gid")), (12_345, 12_345));
+    let ids = (event.number("uid"), event.number("gid"));
+    let changed = if h.privileged() {
+        (12_345, 12_345)
+    } else {
+        own_ids()
+    };
+    assert_eq!(ids, changed);
     assert_eq!(
         (event.number("flags"), event.number("cap_effective")),
         (0, 0)
@@ -184,8 +190,8 @@ fn exec_that_fails(h: &mut Harness) {
         comm: Value::Any, cgroups: Value::Any, env: b"E=1\0F=2\0".to_vec(), tty: Value::Any,
         vpgid: Value::Any, loginuid: Value::Any, flags: Value::Any, cap_inheritable: Value::Any,
         cap_permitted: Value::Any, cap_effective: Value::Any, exe_ino: Value::Any,
-        exe_ino_ctime: Value::Any, exe_ino_mtime: Value::Any, uid: 0,
-        trusted_exepath: own.to_str().expect("UTF-8"), pgid: Value::Any, gid: 0,
+        exe_ino_ctime: Value::Any, exe_ino_mtime: Value::Any, uid: own_ids().0,
+        trusted_exepath: own.to_str().expect("UTF-8"), pgid: Value::Any, gid: own_ids().1,
         filename: "/absent/program");
     let file = std::fs::File::open("/etc").expect("every system has it");
     let (res, event) = h.one("execveat", || {

@@ -1,11 +1,13 @@
-//! Doing system calls for real and reading back what the probe says of them.
+//! Doing system calls for real and reading back what a source of events says of them.
+//!
+//! Every source of the project is held to the same cases: this probe's, and the tracer of the
+//! `ptrace` crate, whose tests include these files.
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use event::{EventView, Syscall, SyscallCode};
-use probe::{Options, Probe, Reader};
 
 /// Makes a system call. Hands back what the kernel does: a result, or minus an error number.
 pub(crate) fn call<const N: usize>(number: libc::c_long, args: [usize; N]) -> i64 {
@@ -200,18 +202,59 @@ macro_rules! check {
 }
 pub(crate) use check;
 
-/// The probe and its reader.
+/// Where events come from.
+pub(crate) trait Source {
+    /// Traces these calls, and no others, from now on.
+    fn select(&mut self, codes: &[SyscallCode]);
+
+    /// Hands out the records that there are.
+    fn drain(&mut self, each: &mut dyn FnMut(&[u8]));
+
+    /// Whether there are records that [`drain`](Self::drain) does not hand out yet.
+    fn has_data(&self) -> bool;
+
+    /// Whether it sees what only the kernel knows: addresses of its objects, layers of overlays,
+    /// page faults, switches. A tracer does not.
+    fn knows_the_kernel(&self) -> bool;
+
+    /// Follows changes of the machine.
+    fn keep_up(&mut self) {}
+}
+
+/// A source, and what the process may do that makes the calls.
 pub(crate) struct Harness {
-    pub(crate) probe: Probe,
-    reader: Reader,
+    source: Box<dyn Source>,
+    privileged: bool,
 }
 
 impl Harness {
-    pub(crate) fn new(options: &Options) -> Result<Self, probe::Error> {
-        let mut probe = Probe::load(options)?;
-        let reader = probe.reader()?;
-        probe.attach()?;
-        Ok(Self { probe, reader })
+    pub(crate) fn new(source: impl Source + 'static) -> Self {
+        Self {
+            source: Box::new(source),
+            privileged: is_privileged(),
+        }
+    }
+
+    /// Whether this process has all rights: an ordinary user's calls are refused, and told all the
+    /// same.
+    pub(crate) fn privileged(&self) -> bool {
+        self.privileged
+    }
+
+    /// Whether the source sees what only the kernel knows.
+    pub(crate) fn knows_the_kernel(&self) -> bool {
+        self.source.knows_the_kernel()
+    }
+
+    /// Checks the result of a call that succeeds with all rights, and fails without.
+    pub(crate) fn needs_rights(&self, result: i64) {
+        if self.privileged {
+            assert!(result >= 0, "{result}");
+        }
+    }
+
+    pub(crate) fn keep_up(&mut self) {
+        self.source.keep_up();
     }
 
     fn select(&mut self, names: &[&str]) {
@@ -223,13 +266,12 @@ impl Harness {
                     .code
             })
             .collect();
-        self.probe
-            .set_syscalls(codes)
-            .expect("the selection changes");
+        self.source.select(&codes);
     }
 
     fn drain(&mut self, into: &mut Vec<Event>) {
-        self.reader.drain(|_, record| into.push(Event::new(record)));
+        self.source
+            .drain(&mut |record| into.push(Event::new(record)));
     }
 
     /// Runs `action` in a thread of its own, with the given calls traced, and hands back its result,
@@ -274,7 +316,7 @@ impl Harness {
         loop {
             self.drain(&mut events);
             thread::sleep(Duration::from_millis(1));
-            if !self.reader.has_data() || Instant::now() > deadline {
+            if !self.source.has_data() || Instant::now() > deadline {
                 break;
             }
         }
@@ -312,6 +354,20 @@ impl Harness {
         }
         (result, events)
     }
+}
+
+/// Effective user and group of this thread.
+pub(crate) fn own_ids() -> (i64, i64) {
+    (call(libc::SYS_geteuid, []), call(libc::SYS_getegid, []))
+}
+
+/// Whether the effective capabilities are all that there are.
+fn is_privileged() -> bool {
+    const CAP_SYS_ADMIN: u32 = 21;
+    let status = std::fs::read_to_string("/proc/self/status").expect("there is one");
+    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    set.is_some_and(|set| set >> CAP_SYS_ADMIN & 1 == 1)
 }
 
 fn now() -> u64 {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use event::{EventType, EventView, Syscall, SyscallCode};
 use probe::{Options, Probe};
 
+#[cfg(target_arch = "x86_64")]
+use crate::compat::{call32, runs_32_bit_programs};
 use crate::harness::{at, call, minus, text};
 use crate::with_probe;
 
@@ -244,28 +246,8 @@ fn calls_that_failed_can_be_left_out() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn calls_of_32_bit_programs_are_translated() {
-    fn call32(number: u32, args: [u32; 3]) -> i64 {
-        let result: i32;
-        // SAFETY: the kernel keeps all registers but the result, and `rbx`, which the compiler wants
-        // for itself, is put back. Pointers are to memory below 4 GB that outlives the call.
-        unsafe {
-            std::arch::asm!(
-                "xchg rbx, {first}",
-                "int 0x80",
-                "xchg rbx, {first}",
-                first = inout(reg) u64::from(args[0]) => _,
-                inout("eax") number => result,
-                in("ecx") args[1],
-                in("edx") args[2],
-                out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-            );
-        }
-        i64::from(result)
-    }
     with_probe(|| {
-        let emulated = std::fs::read_to_string("/proc/config.gz").is_ok()
-            || call32(20, [0; 3]) == i64::from(std::process::id());
-        if !emulated {
+        if !runs_32_bit_programs() {
             eprintln!("skipped: this kernel runs no 32-bit programs");
             return;
         }

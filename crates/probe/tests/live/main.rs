@@ -3,6 +3,8 @@
 
 #![expect(unsafe_code, reason = "makes system calls")]
 
+#[cfg(target_arch = "x86_64")]
+mod compat;
 mod descriptors;
 mod exec;
 mod files;
@@ -14,20 +16,20 @@ mod losses;
 mod memory;
 mod overlay;
 mod process;
+mod snaplen;
 mod sockets;
+mod source;
 mod system;
+mod table;
+mod toctou;
 mod tracepoints;
 
-use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use event::Syscall;
 use harness::Harness;
 use probe::{Options, Probe};
-
-/// The calls that it covers, and what checks them.
-type Case = (&'static [&'static str], fn(&mut Harness));
+use source::OfProbe;
+use table::Case;
 
 /// One probe at a time: each of them slows the whole machine down.
 static PROBE: Mutex<()> = Mutex::new(());
@@ -50,46 +52,15 @@ fn every_call_tells_what_was_done() {
             exclude_own: false,
             ..Options::default()
         };
-        let mut harness = Harness::new(&options).unwrap_or_else(|err| panic!("{err}"));
-        let cases = [
-            files::CASES,
-            descriptors::CASES,
-            ids::CASES,
-            io::CASES,
-            memory::CASES,
-            process::CASES,
-            sockets::CASES,
-            life::CASES,
-            exec::CASES,
-            tracepoints::CASES,
-            overlay::CASES,
-            system::CASES,
-        ]
-        .concat();
-        let mut failed = Vec::new();
-        let mut covered = BTreeSet::new();
-        for (names, case) in cases {
-            if catch_unwind(AssertUnwindSafe(|| case(&mut harness))).is_err() {
-                failed.push(names);
-            }
-            covered.extend(names);
-        }
-        let dedicated: BTreeSet<&str> = Syscall::all()
-            .iter()
-            .filter(|call| call.native().is_some() && call.exit.is_some() && !call.is_generic())
-            .map(|call| call.name)
-            .collect();
-        let missing: Vec<_> = dedicated.difference(&covered).collect();
-        println!(
-            "covered: {} / {}",
-            dedicated.intersection(&covered).count(),
-            dedicated.len()
-        );
-        assert_eq!(failed, [[""; 0]; 0], "cases that failed");
-        assert_eq!(missing, [&""; 0], "calls without a case");
-        for name in dedicated {
-            let code = Syscall::by_name(name).expect("just found").code;
-            assert!(harness.probe.has_filler(code), "{name} has no filler");
+        let source = OfProbe::new(&options).unwrap_or_else(|err| panic!("{err}"));
+        let filled = source.fillers();
+        let mut harness = Harness::new(source);
+        let covered = table::run(&mut harness);
+        let missing = table::report(&covered);
+        assert_eq!(missing, [""; 0], "calls without a case");
+        for name in table::dedicated() {
+            let code = event::Syscall::by_name(name).expect("just found").code;
+            assert!(filled(code), "{name} has no filler");
         }
     });
 }

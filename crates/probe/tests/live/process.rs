@@ -33,8 +33,8 @@ fn confinement(h: &mut Harness) {
     check!(event, res: res, fd: -1, nstype: 16);
     let flags = libc::CLONE_FS | libc::CLONE_NEWNS | libc::CLONE_NEWUTS;
     let (res, event) = h.one("unshare", || call(libc::SYS_unshare, [flags as usize]));
-    assert_eq!(res, 0);
-    check!(event, res: 0, flags: 2 | 32 | 128);
+    h.needs_rights(res);
+    check!(event, res: res, flags: 2 | 32 | 128);
     let (res, event) = h.one("seccomp", || call(libc::SYS_seccomp, [99, 3, 0]));
     check!(event, res: res, op: 99, flags: 3);
 }
@@ -123,6 +123,10 @@ fn ptrace(h: &mut Harness) {
     });
     assert!(res < 0);
     check!(event, res: res, addr: Value::Empty, data: Value::Empty, request: 11, pid: 0x7fff_fff0);
+    if !h.knows_the_kernel() {
+        // The source is the one tracer that a process can have.
+        return;
+    }
 
     let variant = |index: u8, value: u64| {
         let mut bytes = vec![index];

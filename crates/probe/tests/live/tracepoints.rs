@@ -38,6 +38,9 @@ fn signal(h: &mut Harness) {
 }
 
 fn switch(h: &mut Harness) {
+    if !h.knows_the_kernel() {
+        return;
+    }
     let (_, tid, events) = h.run(&["sched_switch"], || {
         call(libc::SYS_nanosleep, [at(&[0u64, 2_000_000]), 0])
     });
@@ -52,6 +55,9 @@ fn switch(h: &mut Harness) {
 
 #[cfg(target_arch = "x86_64")]
 fn page_faults(h: &mut Harness) {
+    if !h.knows_the_kernel() {
+        return;
+    }
     let (prot, flags) = (3, (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as usize);
     let page = || call(libc::SYS_mmap, [0, 4096, prot, flags, minus(1), 0]);
     let (address, tid, events) = h.run(&["page_fault_user"], || {

@@ -136,7 +136,7 @@ impl State {
             share(&mut thread.exe, exe);
         }
         if let Some(args) = event.param(2) {
-            share(&mut thread.args, args);
+            share(&mut thread.args, self.cut(args));
         }
         if thread.cwd.is_empty()
             && let Some(cwd) = event.str(6).filter(|cwd| !cwd.is_empty())
@@ -161,6 +161,7 @@ impl State {
 
     /// Sets the cgroups of a thread, and with them its container.
     pub(super) fn set_cgroups(&mut self, thread: &mut Thread, cgroups: &[u8]) {
+        let cgroups = self.cut(cgroups);
         if *thread.cgroups != *cgroups {
             thread.cgroups = Arc::from(cgroups);
             thread.container = self.containers.identify(&thread.cgroups);
@@ -226,9 +227,14 @@ impl State {
         let Some((container, _)) = thread.container else {
             return;
         };
-        if !self.accounts.knows(container)
-            && let Some((users, groups)) = read(thread.pid)
-        {
+        if self.accounts.knows(container) {
+            return;
+        }
+        let pid = thread.pid;
+        if self.accounts.is_full() {
+            self.forget_containers();
+        }
+        if let Some((users, groups)) = read(pid) {
             self.accounts.replace(Some(container), users, groups);
         }
     }

@@ -69,6 +69,10 @@ impl State {
             root.pop();
         }
         root.extend_from_slice(&inside);
+        if root.len() > crate::PATH_MAX {
+            root = crate::PATH_TOO_LONG.to_vec();
+            self.counters.n_cut_strings += 1;
+        }
         let root: SharedBytes = Arc::from(root);
         self.for_sharers(event.tid(), |thread| thread.root = Arc::clone(&root));
     }

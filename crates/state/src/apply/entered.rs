@@ -18,13 +18,44 @@ pub(crate) struct Entered {
     waiting: bool,
 }
 
+impl Entered {
+    /// Whether its exit is still to come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+}
+
 impl State {
+    /// The enter event of a thread that waits for its exit, as a record.
+    pub fn waiting_enter(&self, tid: i64) -> Option<&[u8]> {
+        let entered = self.entered.get(&tid)?;
+        entered.waiting.then_some(entered.record.as_slice())
+    }
+
+    /// All enter events that wait for their exits, as records, in no order.
+    pub fn waiting_enters(&self) -> impl Iterator<Item = &[u8]> {
+        self.entered
+            .values()
+            .filter(|entered| entered.waiting)
+            .map(|entered| entered.record.as_slice())
+    }
+
     /// Keeps an enter event until its exit comes.
     pub(crate) fn keep_entered(&mut self, event: &EventView<'_>) {
         let record = event.record();
         if record.len() > MAX_LEN || !self.threads.contains(event.tid()) {
             self.counters.n_store_evts_drops += 1;
             return;
+        }
+        if self.entered.len() >= self.limits.enter_events
+            && !self.entered.contains_key(&event.tid())
+        {
+            // The buffers of those that do not wait are only kept to be used again.
+            self.entered.retain(|_, entered| entered.waiting);
+            if self.entered.len() >= self.limits.enter_events {
+                self.counters.n_store_evts_drops += 1;
+                return;
+            }
         }
         let entered = self.entered.entry(event.tid()).or_insert_with(|| Entered {
             record: Vec::new(),

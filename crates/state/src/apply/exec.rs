@@ -82,7 +82,7 @@ impl State {
             share(&mut thread.exe, exe);
         }
         if let Some(args) = event.param(2) {
-            share(&mut thread.args, args);
+            share(&mut thread.args, self.cut(args));
         }
         if !was_placeholder
             && let Some(cwd) = event.str(6).filter(|cwd| !cwd.is_empty())
@@ -104,7 +104,7 @@ impl State {
             self.set_cgroups(thread, cgroups);
         }
         if let Some(env) = event.param(15) {
-            share(&mut thread.env, env);
+            share(&mut thread.env, self.cut(env));
         }
         thread.tty = event.u32(16).unwrap_or(thread.tty);
         thread.vpgid = event.i64(17).unwrap_or(thread.vpgid);

@@ -9,6 +9,7 @@ pub(crate) mod entered;
 mod exec;
 mod exit;
 mod ids;
+mod note;
 mod open;
 pub(crate) mod pending;
 mod sockets;
@@ -17,6 +18,7 @@ mod tuples;
 
 use event::{EventFlags, EventType as T, EventView, Origin};
 
+use crate::heal::note_event;
 use crate::{Descriptor, State, Thread};
 
 /// What an event is about.
@@ -50,8 +52,10 @@ impl State {
             self.meet(event.event_type(), tid, ts);
         }
         let used = info.used_fd.and_then(|index| event.i64(index));
-        if let Some(fd) = used {
-            self.count_descriptor_lookup(tid, fd);
+        if let Some(fd) = used
+            && self.count_descriptor_lookup(tid, fd)
+        {
+            self.find_descriptor(event, fd);
         }
         let created = self.dispatch(event);
         let on_descriptors = EventFlags::from_bits(
@@ -79,6 +83,7 @@ impl State {
             | T::SYSCALL_OPENAT_2_X
             | T::SYSCALL_OPENAT2_X
             | T::SYSCALL_OPEN_BY_HANDLE_AT_X => return self.open(event),
+            T::ITER_TASK_FILE_REGULAR_E => self.note_file(event),
             T::SYSCALL_DUP_1_X | T::SYSCALL_DUP2_X | T::SYSCALL_DUP3_X => return self.dup(event),
             T::SYSCALL_FCNTL_X => return self.fcntl(event),
             T::SYSCALL_PIPE_X | T::SYSCALL_PIPE2_X => return self.pipe(event),
@@ -143,7 +148,9 @@ impl State {
             self.last_tid = tid;
         }
         if let Some(thread) = self.threads.get_quietly(tid) {
-            thread.last_seen = ts;
+            if note_event(thread, self.gap, ts) {
+                self.look_again(tid, event_type, ts);
+            }
             return;
         }
         self.counters.n_failed_thread_lookups += 1;
@@ -223,9 +230,10 @@ impl State {
         self.files.get_mut(files, fd)
     }
 
-    fn count_descriptor_lookup(&mut self, tid: i64, fd: i64) {
+    /// Counts the use of a descriptor. True when it is not known.
+    fn count_descriptor_lookup(&mut self, tid: i64, fd: i64) -> bool {
         let Some(thread) = self.threads.get(tid) else {
-            return;
+            return false;
         };
         let key = (thread.files, fd);
         if key == self.last_fd {
@@ -234,8 +242,8 @@ impl State {
             self.counters.n_noncached_fd_lookups += 1;
             self.last_fd = key;
         }
-        if fd >= 0 && self.files.get(thread.files, fd).is_none() {
-            self.counters.n_failed_fd_lookups += 1;
-        }
+        let is_missing = fd >= 0 && self.files.get(thread.files, fd).is_none();
+        self.counters.n_failed_fd_lookups += u64::from(is_missing);
+        is_missing
     }
 }

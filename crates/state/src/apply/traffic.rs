@@ -55,7 +55,7 @@ impl State {
             self.learn_ends(event.tid(), fd, &tuple, layout.receives);
         }
         if let Some(control) = layout.control.and_then(|index| event.param(index)) {
-            self.receive_descriptors(event.tid(), control);
+            self.receive_descriptors(event.tid(), control, event.ts());
         }
     }
 
@@ -142,7 +142,7 @@ impl State {
     }
 
     /// Descriptors that came in a message: nothing in the event says what they are.
-    fn receive_descriptors(&mut self, tid: i64, control: &[u8]) {
+    fn receive_descriptors(&mut self, tid: i64, control: &[u8], ts: u64) {
         if self.lookup.is_none() {
             return;
         }
@@ -150,12 +150,9 @@ impl State {
             return;
         };
         for fd in passed_descriptors(control) {
-            let found = self
-                .lookup
-                .as_mut()
-                .and_then(|lookup| lookup.descriptor(pid, fd));
-            if let Some(descriptor) = found {
+            if let Some(descriptor) = self.look_up_descriptor(pid, fd, ts) {
                 self.add_descriptor(tid, fd, descriptor);
+                self.counters.n_healed_fds += 1;
             }
         }
     }

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{AtFlags, CWD, statat};
 
-use crate::{Descriptor, Found, Group, Lookup, State, User};
+use crate::{Descriptor, Found, Group, Interface, Lookup, State, User};
 use process::Process;
 use reader::Dir;
 use sockets::{Namespaces, Recent};
@@ -65,7 +65,7 @@ impl Procfs {
     /// a network namespace are listed once, and only if a process has one.
     pub fn seed(&self, state: &mut State) {
         self.seed_accounts(state);
-        interfaces::read(&self.host_root)
+        self.interfaces()
             .into_iter()
             .for_each(|interface| state.seed_interface(interface));
         for process in self.processes() {
@@ -81,9 +81,19 @@ impl Procfs {
         }
     }
 
+    /// The users and groups of the host.
+    pub fn accounts(&self) -> (Vec<User>, Vec<Group>) {
+        accounts::read(&self.host_root.join("etc"))
+    }
+
+    /// The addresses of the host.
+    pub fn interfaces(&self) -> Vec<Interface> {
+        interfaces::read(&self.host_root)
+    }
+
     /// Reads the users and groups of the host, in place of those that `state` has.
     pub fn seed_accounts(&self, state: &mut State) {
-        let (users, groups) = accounts::read(&self.host_root.join("etc"));
+        let (users, groups) = self.accounts();
         state.replace_accounts(users, groups);
     }
 
@@ -157,6 +167,12 @@ impl Lookup for Procfs {
 
     fn is_alive(&mut self, tid: i64) -> bool {
         statat(CWD, self.proc.join(tid.to_string()), AtFlags::empty()).is_ok()
+    }
+
+    fn executable(&mut self, tid: i64) -> Option<Vec<u8>> {
+        let link = Dir::open(&self.proc.join(tid.to_string()))?.link("exe");
+        let path = link.strip_suffix(b" (deleted)").unwrap_or(&link);
+        (!path.is_empty()).then(|| path.to_vec())
     }
 
     fn descriptor(&mut self, pid: i64, fd: i64) -> Option<Descriptor> {

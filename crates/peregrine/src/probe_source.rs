@@ -1,0 +1,141 @@
+//! Events of the whole machine, through the probe.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use probe::{Options, Probe, Reader};
+
+use crate::filter::{Chosen, tables};
+use crate::housekeeping::SourceCounters;
+use crate::live::{BEHIND, Drained, Source};
+
+/// Waits between two looks at the rings grow from the first to the second while nothing comes. The
+/// longest one is also how late an event of a quiet machine can be. Looking costs some microseconds,
+/// and what comes within a millisecond at full speed is a small part of a ring.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(5);
+
+/// Records wait in the rings for about this long, for the sake of their order.
+const HELD_BACK: Duration = Duration::from_micros(50);
+
+/// The probe, loaded, with its reader.
+pub(crate) struct ProbeSource {
+    probe: Probe,
+    reader: Reader,
+    wait: Duration,
+}
+
+impl ProbeSource {
+    /// Loads the probe. Nothing is traced before [`start`](Self::start).
+    ///
+    /// # Errors
+    ///
+    /// When the machine or the rights of this process do not allow it.
+    pub(crate) fn load(options: &Options) -> Result<Self> {
+        let mut probe = Probe::load(options)?;
+        if let Some(refusal) = probe.reduced() {
+            tracing::warn!(
+                "This kernel does not take all of the probe; arguments are read when calls return"
+            );
+            tracing::debug!("{refusal}");
+        }
+        let reader = probe.reader().context("failed to map the rings")?;
+        Ok(Self {
+            probe,
+            reader,
+            wait: SHORTEST_WAIT,
+        })
+    }
+
+    /// Traces from now on what was chosen: events wait in the rings.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub(crate) fn start(&mut self, chosen: &Chosen) -> Result<()> {
+        self.select(chosen)?;
+        self.probe.attach().context("failed to attach the probe")
+    }
+}
+
+impl Source for ProbeSource {
+    fn begin(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn drain(
+        &mut self,
+        mut each: impl FnMut(u16, &[u8], &dyn Fn() -> SourceCounters),
+    ) -> Result<Drained> {
+        let Self { probe, reader, .. } = self;
+        let handled = reader.drain(|cpu, record| each(cpu, record, &|| counters(probe)));
+        Ok(Drained::Events(handled))
+    }
+
+    fn pause(&mut self, handled: usize) {
+        if handled > 0 {
+            self.wait = SHORTEST_WAIT;
+        }
+        if handled < BEHIND {
+            thread::sleep(self.wait);
+            self.wait = (self.wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    fn counters(&self) -> SourceCounters {
+        counters(&self.probe)
+    }
+
+    /// What no rule can match is dropped. The filter comes first: a call that was not traced before
+    /// is filtered from its beginning.
+    fn select(&mut self, chosen: &Chosen) -> Result<()> {
+        let tables = chosen.plan.as_ref().map(tables);
+        self.probe
+            .set_filter(tables.as_ref())
+            .context("failed to load the filter into the kernel")?;
+        self.probe
+            .set_syscalls(chosen.selection.syscalls.iter())
+            .context("failed to choose system calls")
+    }
+
+    fn take_care(&mut self) -> Result<()> {
+        let added = self
+            .probe
+            .keep_up(&mut self.reader)
+            .context("failed to follow a new CPU")?;
+        if added > 0 {
+            tracing::info!("{added} CPUs came online and are watched");
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, mut each: impl FnMut(u16, &[u8])) -> Result<()> {
+        self.probe.detach();
+        while self.reader.has_data() {
+            if self.reader.drain(&mut each) == 0 {
+                thread::sleep(HELD_BACK);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn counters(probe: &Probe) -> SourceCounters {
+    let counters = match probe.counters() {
+        Ok(counters) => counters,
+        Err(err) => {
+            tracing::error!("The counters of the probe cannot be read: {err}");
+            return SourceCounters::default();
+        }
+    };
+    let total = counters.total();
+    SourceCounters {
+        // Calls that the kernel kept from the probe were never counted as events.
+        events: total.events + counters.skipped_runs,
+        drops: counters.drops(),
+        ring_full: total.ring_full.by_name().to_vec(),
+        too_big: total.too_big,
+        other: counters.drops() - total.ring_full.total() - total.too_big,
+    }
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+//
+// Whether any rule can match a call: what cannot be matched makes no record.
+//
+// A word of 64 bits has the clauses of the call's slot that are still possible. Each look-up takes
+// some away, cheap ones first, and when none is left the call is dropped. The same look-ups are in
+// `crates/pushdown/src/table.rs`, where a test holds them against what the rules say.
+#pragma once
+
+#define S_IFDIR 0040000
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
+
+static __always_inline u64 kind_of_file(u64 file)
+{
+    if (!file)
+        return KIND_NONE;
+    u64 inode = POINTER(struct file, file, f_inode);
+    u32 format = LOAD(struct inode, inode, i_mode) & S_IFMT;
+    if (format == S_IFDIR)
+        return KIND_DIRECTORY;
+    if (format != S_IFSOCK)
+        return KIND_OTHER;
+    u64 socket = POINTER(struct file, file, private_data);
+    u64 sock = socket ? POINTER(struct socket, socket, sk) : 0;
+    if (!sock)
+        return KIND_NONE;
+    u16 family = family_of(sock);
+    if (family == AF_UNIX)
+        return KIND_UNIX;
+    if (family != AF_INET && family != AF_INET6)
+        return KIND_SOCKET_OTHER;
+    s16 type = LOAD(struct socket, socket, type);
+    return type == SOCK_STREAM ? KIND_STREAM : type == SOCK_DGRAM ? KIND_DATAGRAM : KIND_INET_OTHER;
+}
+
+static __always_inline u64 kind_of(s32 fd)
+{
+    return kind_of_file(fd >= 0 ? file_of(current_task(), fd) : 0);
+}
+
+// Argument 0 to 5, or 6 for the result, which stands behind them.
+static __always_inline u64 filter_arg(const struct call *c, u32 arg)
+{
+    _Static_assert(__builtin_offsetof(struct call, ret) == 6 * sizeof(u64), "the result is next");
+    return *(u64 *)((u8 *)c + MASK(arg, 7) * sizeof(u64));
+}
+
+static __always_inline bool filter_test(const struct filter_test *test, const struct call *c)
+{
+    u64 value = filter_arg(c, test->arg);
+    switch (test->what) {
+    case TEST_EQUALS:
+        return (value & test->first) == test->second;
+    case TEST_ANY_BIT:
+        return value & test->first;
+    default:
+        return kind_of(value) & test->first;
+    }
+}
+
+// The bytes of a word that are zero, as their top bits. Exact, unlike the usual shorter way.
+static __always_inline u64 zero_bytes(u64 word)
+{
+    const u64 low = 0x7f7f7f7f7f7f7f7fULL;
+    return ~(((word & low) + low) | word | low);
+}
+
+#define EVERY_BYTE(byte) (0x0101010101010101ULL * (byte))
+
+// Whether there is something in the path that user space would take out: `//`, `/.`, `..`, a slash
+// at the end.
+static __always_inline bool is_irregular(const struct filter_buffer *buffer, u32 len)
+{
+    u64 found = 0;
+    for (u32 at = 0; at < FILTER_PATH; at += 8) {
+        if (at >= len)
+            break;
+        u64 first = *(u64 *)(buffer->path + at);
+        u64 second = *(u64 *)(buffer->path + at + 1);
+        u64 third = *(u64 *)(buffer->path + at + 2);
+        u64 slash = zero_bytes(first ^ EVERY_BYTE('/'));
+        u64 then_slash = zero_bytes(second ^ EVERY_BYTE('/'));
+        u64 then_dot = zero_bytes(second ^ EVERY_BYTE('.'));
+        u64 third_ends = zero_bytes(third ^ EVERY_BYTE('/')) | zero_bytes(third);
+        u64 third_dot = zero_bytes(third ^ EVERY_BYTE('.'));
+        found |= slash & (then_slash | zero_bytes(second) | (then_dot & (third_ends | third_dot)));
+        found |= zero_bytes(first ^ EVERY_BYTE('.')) & then_dot &
+                 zero_bytes(third ^ EVERY_BYTE('/'));
+    }
+    return found;
+}
+
+// The clauses that a path may pass. `table` is the number of its table.
+static __always_inline u64 filter_path(const struct filter_path *path, u32 table, u64 address)
+{
+    u32 zero = 0;
+    struct filter_buffer *buffer = bpf_map_lookup_elem(&filter_buffers, &zero);
+    if (!buffer)
+        return path->irregular;
+    long size = bpf_probe_read_user_str(buffer->path, FILTER_PATH, (void *)address);
+    if (size <= 1 || size >= FILTER_PATH || buffer->path[0] != '/')
+        return path->irregular;
+    u32 len = MASK(size - 1, FILTER_PATH - 1);
+    // What an earlier path left behind must not be taken for part of this one.
+    *(u64 *)(buffer->path + len) = 0;
+    *(u64 *)(buffer->path + len + 8) = 0;
+    if (is_irregular(buffer, len))
+        return path->irregular;
+    void *trie = bpf_map_lookup_elem(&filter_paths, &table);
+    if (!trie)
+        return path->irregular;
+    buffer->bits = (len + 1 < FILTER_KEY ? len + 1 : FILTER_KEY) * 8;
+    struct filter_masks *masks = bpf_map_lookup_elem(trie, &buffer->bits);
+    if (!masks)
+        return path->irregular;
+    if (masks->with_tail == masks->without_tail)
+        return masks->without_tail;
+    u64 end = len >= 8 ? *(u64 *)(buffer->path + MASK(len - 8, FILTER_PATH - 1))
+                       : *(u64 *)buffer->path << (64 - 8 * len);
+    for (u32 i = 0; i < FILTER_TAILS; i++) {
+        if (i >= path->tails)
+            break;
+        if ((end & path->tail[i].bits) == path->tail[i].value)
+            return masks->with_tail;
+    }
+    return masks->without_tail;
+}
+
+// Notes the name that a thread has when it is made or starts a program: the one that user space
+// knows it by from then on, whatever the thread calls itself later.
+static __always_inline void remember_name(void)
+{
+    if (!CAN_STORE || !control.filter)
+        return;
+    struct thread_facts *facts = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL,
+                                                      BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (!facts)
+        return;
+    char name[16] = {};
+    bpf_probe_read_kernel_str(name, sizeof(name),
+                              (void *)ADDRESS(struct task_struct, current_task(), comm));
+    facts->name[0] = *(u64 *)name;
+    facts->name[1] = *(u64 *)(name + 8);
+    facts->filter = 0;
+}
+
+// The verdict on the calling thread: everything is possible where its name is not known.
+static __always_inline u64 verdict_on_thread(u32 filter, u32 generation)
+{
+    if (!CAN_STORE)
+        return ~0ULL;
+    struct thread_facts *facts =
+        bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+    if (!facts)
+        return ~0ULL;
+    if (facts->filter != filter) {
+        struct filter_name key = {generation, 0, {facts->name[0], facts->name[1]}};
+        u64 *verdict = bpf_map_lookup_elem(&filter_names, &key);
+        facts->verdict = verdict ? *verdict : control.filter_others[generation & 1];
+        facts->filter = filter;
+    }
+    return facts->verdict;
+}
+
+static __always_inline bool passes_for_state(const struct filter_slot *slot, const struct call *c)
+{
+    enum { F_DUPFD = 0, F_DUPFD_CLOEXEC = 1030 };
+    u32 state = slot->state;
+    if (state & (PASS_DIRECTORY | PASS_SOCKET)) {
+        bool makes = !(state & PASS_FCNTL) || (u32)c->args[1] == F_DUPFD ||
+                     (u32)c->args[1] == F_DUPFD_CLOEXEC;
+        if (makes && c->ret >= 0) {
+            u64 kind = kind_of(c->ret);
+            if (state & PASS_DIRECTORY && kind & KIND_DIRECTORY)
+                return true;
+            if (state & PASS_SOCKET && kind & KIND_SOCKET)
+                return true;
+        }
+    }
+    return state & PASS_DATAGRAM && kind_of(c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
+}
+
+// Whether the call makes no record. Sets `*note` when its descriptor is to be told of before it.
+static __always_inline bool is_filtered(struct call *c, bool *note)
+{
+    u32 filter = control.filter;
+    if (!filter)
+        return false;
+    u32 generation = filter & 1;
+    u32 number = control.filter_slot_of[generation][c->nr & 511];
+    if (!number)
+        return false;
+    u32 index = generation * FILTER_SLOTS + number;
+    struct filter_slot *slot = bpf_map_lookup_elem(&filter_slots, &index);
+    if (!slot)
+        return false;
+#ifdef NR_OPENAT2
+    // Its flags and mode are taken to where it has no arguments.
+    if (c->nr == NR_OPENAT2) {
+        u64 how[2] = {};
+        bpf_probe_read_user(how, sizeof(how), (void *)c->args[2]);
+        c->args[4] = how[0];
+        c->args[5] = how[1];
+    }
+#endif
+    u32 class = c->ret < 0 ? 0 : c->ret == 0 ? 1 : 2;
+    for (u32 i = 0; i < FILTER_TESTS; i++) {
+        if (i >= slot->tests)
+            break;
+        class |= filter_test(&slot->test[i], c) ? 4 << i : 0;
+    }
+    u64 alive = slot->masks[MASK(class, FILTER_CLASSES - 1)];
+    if (alive && slot->processes) {
+        u64 verdict = verdict_on_thread(filter, generation);
+        for (u32 i = 0; i < FILTER_PROCESSES; i++) {
+            if (i >= slot->processes)
+                break;
+            if (!(verdict & slot->process[i].bit))
+                alive &= ~slot->process[i].clauses;
+        }
+    }
+    for (u32 i = 0; i < 2; i++) {
+        const struct filter_path *path = &slot->path[i];
+        if (!alive || alive & ~path->clauses)
+            break;
+        alive &= filter_path(path, index * 2 + i, filter_arg(c, path->arg));
+    }
+    if (alive) {
+        *note = slot->state & PASS_NOTE;
+        return false;
+    }
+    return !passes_for_state(slot, c);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+//
+// The tables that decide which calls no rule can match. User space makes them from the rules (the
+// crate `pushdown` says how); `src/filter.rs` mirrors these structures.
+//
+// Every table is there twice: programs look into one generation, and user space writes the other.
+// The number of the current one is a word of `control`, which each call reads once.
+#pragma once
+
+#define FILTER_SLOTS 128     // per generation; slot 0 stands for "everything passes"
+#define FILTER_TESTS 6
+#define FILTER_CLASSES 256   // two bits for the sign of the result, one for each test
+#define FILTER_TAILS 16
+#define FILTER_PROCESSES 8
+#define FILTER_KEY 128       // how much of a path is looked up
+#define FILTER_PATH 256      // longer paths are not looked at
+
+enum {
+    TEST_EQUALS,      // (argument & first) == second
+    TEST_ANY_BIT,     // argument & first
+    TEST_DESCRIPTOR,  // the kind of the descriptor is one of first
+};
+
+// What descriptors lead to.
+enum {
+    KIND_NONE = 1,
+    KIND_STREAM = 1 << 1,
+    KIND_DATAGRAM = 1 << 2,
+    KIND_INET_OTHER = 1 << 3,
+    KIND_UNIX = 1 << 4,
+    KIND_SOCKET_OTHER = 1 << 5,
+    KIND_DIRECTORY = 1 << 6,
+    KIND_OTHER = 1 << 7,
+    KIND_SOCKET = KIND_STREAM | KIND_DATAGRAM | KIND_INET_OTHER | KIND_UNIX | KIND_SOCKET_OTHER,
+};
+
+// What passes for the sake of state.
+enum {
+    PASS_ALWAYS = 1,
+    PASS_DIRECTORY = 2,
+    PASS_SOCKET = 4,
+    PASS_FCNTL = 8,
+    PASS_DATAGRAM = 16,
+    PASS_NOTE = 32,
+};
+
+struct filter_test {
+    u32 what;
+    u32 arg;  // 0 to 5, or 6 for the result
+    u64 first;
+    u64 second;
+};
+
+struct filter_tail {
+    u64 value;
+    u64 bits;
+};
+
+struct filter_path {
+    u32 arg;
+    u32 tails;
+    u64 clauses;    // that ask something of it; 0 when there is no such path
+    u64 irregular;  // that a path may pass which is not looked at
+    struct filter_tail tail[FILTER_TAILS];
+};
+
+struct filter_process {
+    u64 bit;      // of the verdict
+    u64 clauses;  // that need it
+};
+
+struct filter_slot {
+    u32 tests;
+    u32 processes;
+    u32 state;  // PASS_*
+    u32 unused;
+    struct filter_test test[FILTER_TESTS];
+    struct filter_process process[FILTER_PROCESSES];
+    struct filter_path path[2];
+    u64 masks[FILTER_CLASSES];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 2 * FILTER_SLOTS);
+    __type(key, u32);
+    __type(value, struct filter_slot);
+} filter_slots SEC(".maps");
+
+struct filter_path_key {
+    u32 bits;
+    u8 path[FILTER_KEY];
+};
+
+// What a path may pass that begins with the key, with one of the tails and without.
+struct filter_masks {
+    u64 with_tail;
+    u64 without_tail;
+};
+
+// A table per slot and path.
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, 2 * 2 * FILTER_SLOTS);
+    __type(key, u32);
+    __type(value, u32);
+    __array(values, struct {
+        __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+        __uint(max_entries, 1);
+        __uint(map_flags, BPF_F_NO_PREALLOC);
+        __uint(key_size, sizeof(struct filter_path_key));
+        __uint(value_size, sizeof(struct filter_masks));
+    });
+} filter_paths SEC(".maps");
+
+struct filter_name {
+    u32 generation;
+    u32 unused;
+    u64 name[2];
+};
+
+// The verdicts on processes by name, where they differ from the verdict on others.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 8192);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, struct filter_name);
+    __type(value, u64);
+} filter_names SEC(".maps");
+
+// What is known of a thread since it was made or started a program.
+struct thread_facts {
+    u64 name[2];  // its name then, which is the one that user space knows
+    u64 verdict;
+    u32 filter;   // the tables that the verdict is from
+    u32 unused;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct thread_facts);
+} threads SEC(".maps");
+
+// Where a path is looked at. What precedes and follows it is read with it, and is zero.
+struct filter_buffer {
+    u32 unused;
+    u32 bits;
+    u8 path[FILTER_PATH + 32];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, struct filter_buffer);
+} filter_buffers SEC(".maps");

@@ -1,0 +1,271 @@
+//! The tables by which the kernel drops calls that no rule can match.
+//!
+//! What is in them is worked out elsewhere; here they are brought into the kernel. There are two
+//! generations of every table. The one that is not in use is written, then one store of a word makes
+//! it the current one: a call sees the old tables or the new ones, and is never missed.
+
+use std::sync::atomic::Ordering;
+
+use event::SyscallCode;
+use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
+
+use crate::control::NATIVE_MAX;
+use crate::error::Error;
+use crate::loader::{Probe, hand_over, map};
+
+// As in `bpf/filter_maps.h`.
+const SLOTS: usize = 128;
+const TESTS: usize = 6;
+const CLASSES: usize = 256;
+const TAILS: usize = 16;
+const PROCESSES: usize = 8;
+const KEY_BYTES: usize = 128;
+const SLOT_BYTES: usize = 16 + TESTS * 24 + PROCESSES * 16 + 2 * (24 + TAILS * 16) + CLASSES * 8;
+const NAME_BYTES: usize = 16;
+
+/// The tables of all calls that are filtered.
+#[derive(Clone, Default, Debug)]
+pub struct Tables {
+    /// At most [`Tables::MOST_SLOTS`]; calls without one pass.
+    pub slots: Vec<Slot>,
+    /// Verdicts on processes, by their names.
+    pub names: Vec<(Vec<u8>, u64)>,
+    /// The verdict on all others.
+    pub others: u64,
+}
+
+impl Tables {
+    /// How many calls can be filtered.
+    pub const MOST_SLOTS: usize = SLOTS - 1;
+}
+
+/// The tables of one call.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Which.
+    pub syscall: SyscallCode,
+    /// What passes for the sake of state, as bits of `PASS_*` in `bpf/filter_maps.h`.
+    pub state: u32,
+    /// Questions about arguments: what, which argument, two numbers (`TEST_*` there).
+    pub tests: Vec<(u32, u32, u64, u64)>,
+    /// Bits of the verdict on the process, and the clauses that need them.
+    pub processes: Vec<(u64, u64)>,
+    /// The paths that it names.
+    pub paths: [Option<Path>; 2],
+    /// For each class the clauses that are possible.
+    pub masks: Vec<u64>,
+}
+
+/// The table of one path.
+#[derive(Clone, Debug)]
+pub struct Path {
+    /// Which argument it is.
+    pub arg: u32,
+    /// The clauses that ask something of it.
+    pub clauses: u64,
+    /// The clauses that are possible for paths that are not looked at.
+    pub irregular: u64,
+    /// Ends that are looked for, as the last 8 bytes and which of their bits count.
+    pub tails: Vec<(u64, u64)>,
+    /// By beginning: the clauses that are possible with one of the ends, and without.
+    pub keys: Vec<(Vec<u8>, u64, u64)>,
+}
+
+impl Slot {
+    fn bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(SLOT_BYTES);
+        let mut words = |words: &[u64]| {
+            for word in words {
+                out.extend_from_slice(&word.to_ne_bytes());
+            }
+        };
+        let two = |low: u32, high: u32| {
+            let [a, b, c, d] = low.to_ne_bytes();
+            let [e, f, g, h] = high.to_ne_bytes();
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+        };
+        let tests = self.tests.len().min(TESTS);
+        let processes = self.processes.len().min(PROCESSES);
+        words(&[two(tests as u32, processes as u32), two(self.state, 0)]);
+        for index in 0..TESTS {
+            let (what, arg, first, second) = self.tests.get(index).copied().unwrap_or_default();
+            words(&[two(what, arg), first, second]);
+        }
+        for index in 0..PROCESSES {
+            let (bit, clauses) = self.processes.get(index).copied().unwrap_or_default();
+            words(&[bit, clauses]);
+        }
+        for path in &self.paths {
+            let nothing = &[][..];
+            let (head, tails) = path.as_ref().map_or(([0; 3], nothing), |path| {
+                let count = path.tails.len().min(TAILS) as u32;
+                let head = [two(path.arg, count), path.clauses, path.irregular];
+                (head, path.tails.as_slice())
+            });
+            words(&head);
+            for index in 0..TAILS {
+                let (value, bits) = tails.get(index).copied().unwrap_or_default();
+                words(&[value, bits]);
+            }
+        }
+        for class in 0..CLASSES {
+            // What is missing lets everything pass.
+            words(&[self.masks.get(class).copied().unwrap_or(u64::MAX)]);
+        }
+        out
+    }
+}
+
+impl Probe {
+    /// Drops, from the next call on, what these tables say that no rule can match. `None` lets
+    /// everything pass again. May be called at any time; may take some milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses; then what was in force before still is.
+    pub fn set_filter(&mut self, tables: Option<&Tables>) -> Result<(), Error> {
+        let layout = self.control.layout();
+        let Some(tables) = tables else {
+            layout.filter.store(0, Ordering::Release);
+            return Ok(());
+        };
+        self.filter_changes = self.filter_changes.wrapping_add(1) & (u32::MAX >> 2);
+        // The lowest bit is the generation; the whole word tells verdicts of other tables apart.
+        // It is never 0.
+        let word = (self.filter_changes << 2) | 2 | (self.filter_changes & 1);
+        let generation = word & 1;
+        self.write_names(tables, generation)?;
+        let base = generation as usize * SLOTS;
+        let slots = map(&self.object, "filter_slots")?;
+        let mut slot_of = [0u8; NATIVE_MAX];
+        let mut tries = Vec::new();
+        for (index, slot) in tables.slots.iter().take(Tables::MOST_SLOTS).enumerate() {
+            let number = index + 1;
+            let native = slot.syscall.info().and_then(event::Syscall::native);
+            let Some(entry) = native.and_then(|native| slot_of.get_mut(usize::from(native))) else {
+                continue;
+            };
+            let key = base + number;
+            slots
+                .update(&(key as u32).to_ne_bytes(), &slot.bytes(), MapFlags::ANY)
+                .map_err(|err| refused(&err))?;
+            for (which, path) in slot.paths.iter().enumerate() {
+                if let Some(path) = path {
+                    tries.push(((key * 2 + which) as u32, path_table(path)?));
+                }
+            }
+            *entry = number as u8;
+        }
+        hand_over(&map(&self.object, "filter_paths")?, &tries).map_err(|err| refused(&err))?;
+        let at = generation as usize;
+        if let Some(others) = layout.filter_others.get(at) {
+            others.store(tables.others, Ordering::Relaxed);
+        }
+        for (shared, slot) in layout
+            .filter_slot_of
+            .iter()
+            .nth(at)
+            .into_iter()
+            .flatten()
+            .zip(slot_of)
+        {
+            shared.store(slot, Ordering::Relaxed);
+        }
+        layout.filter.store(word, Ordering::Release);
+        Ok(())
+    }
+
+    /// Puts the verdicts by name in the place of those of the same generation before.
+    fn write_names(&self, tables: &Tables, generation: u32) -> Result<(), Error> {
+        let names = map(&self.object, "filter_names")?;
+        let old: Vec<Vec<u8>> = names
+            .keys()
+            .filter(|key| key.starts_with(&generation.to_ne_bytes()))
+            .collect();
+        for key in old {
+            names.delete(&key).map_err(|err| refused(&err))?;
+        }
+        for (name, verdict) in &tables.names {
+            // A NUL ends names, so that longer ones are those of no process.
+            if name.len() >= NAME_BYTES {
+                continue;
+            }
+            let mut key = [0; 8 + NAME_BYTES];
+            let (head, rest) = key.split_at_mut(8);
+            if let Some(to) = head.get_mut(..4) {
+                to.copy_from_slice(&generation.to_ne_bytes());
+            }
+            if let Some(to) = rest.get_mut(..name.len()) {
+                to.copy_from_slice(name);
+            }
+            names
+                .update(&key, &verdict.to_ne_bytes(), MapFlags::ANY)
+                .map_err(|err| refused(&err))?;
+        }
+        Ok(())
+    }
+}
+
+/// A map with the table of one path.
+fn path_table(path: &Path) -> Result<MapHandle, Error> {
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
+        map_flags: libbpf_sys::BPF_F_NO_PREALLOC,
+        ..Default::default()
+    };
+    let entries = path.keys.len().max(1) as u32;
+    let key_size = 4 + KEY_BYTES as u32;
+    let name = Some("filter_path");
+    let trie = MapHandle::create(MapType::LpmTrie, name, key_size, 16, entries, &options)
+        .map_err(|err| refused(&err))?;
+    for (text, with_tail, without_tail) in &path.keys {
+        let used = text.len().min(KEY_BYTES);
+        let mut key = [0; 4 + KEY_BYTES];
+        let (bits, rest) = key.split_at_mut(4);
+        bits.copy_from_slice(&(used as u32 * 8).to_ne_bytes());
+        if let (Some(to), Some(from)) = (rest.get_mut(..used), text.get(..used)) {
+            to.copy_from_slice(from);
+        }
+        let value = [with_tail.to_ne_bytes(), without_tail.to_ne_bytes()].concat();
+        trie.update(&key, &value, MapFlags::ANY)
+            .map_err(|err| refused(&err))?;
+    }
+    Ok(trie)
+}
+
+fn refused(err: &libbpf_rs::Error) -> Error {
+    Error::Access {
+        action: "write the tables of the filter",
+        reason: format!("{err:#}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_has_the_size_of_its_structure() {
+        let slot = Slot {
+            syscall: SyscallCode(0),
+            state: 1,
+            tests: vec![(1, 2, 3, 4)],
+            processes: vec![(1, 2)],
+            paths: [
+                None,
+                Some(Path {
+                    arg: 1,
+                    clauses: 1,
+                    irregular: 1,
+                    tails: vec![(1, 1)],
+                    keys: Vec::new(),
+                }),
+            ],
+            masks: Vec::new(),
+        };
+        let bytes = slot.bytes();
+        assert_eq!(bytes.len(), SLOT_BYTES);
+        assert_eq!(&bytes[..12], [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+        assert!(bytes.ends_with(&[0xff; 8]), "without masks all passes");
+    }
+}

@@ -1,0 +1,315 @@
+//! What the kernel can find out about a call, as a formula over small questions.
+//!
+//! A formula stands for a condition of a rule and is never stricter than it: what the kernel cannot
+//! know is [`Formula::True`].
+
+/// The number of the argument that stands for the result of the call.
+pub const RESULT: u8 = 6;
+
+/// A question that the kernel can answer about a call.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Atom {
+    /// The sign of the result is one of these.
+    Sign(Signs),
+    /// A property of an argument.
+    Test(Test),
+    /// A property of the path that the call names first (0) or second (1).
+    Path(u8, PathAtom),
+    /// A property of the process, found out when it starts a program or is made.
+    Process(ProcessAtom),
+}
+
+/// A set of signs of the result, as bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Signs(pub u8);
+
+impl Signs {
+    /// The call failed.
+    pub const NEGATIVE: Self = Self(1);
+    /// The result is 0.
+    pub const ZERO: Self = Self(2);
+    /// The result is above 0.
+    pub const POSITIVE: Self = Self(4);
+    /// The call did not fail.
+    pub const NOT_NEGATIVE: Self = Self(6);
+
+    /// The other signs.
+    pub fn others(self) -> Self {
+        Self(!self.0 & 7)
+    }
+
+    /// The index that the kernel makes of a result: 0 negative, 1 zero, 2 positive.
+    pub fn index_of(result: i64) -> usize {
+        match result {
+            ..0 => 0,
+            0 => 1,
+            1.. => 2,
+        }
+    }
+}
+
+/// A property of an argument (0 to 5), or of the result ([`RESULT`]).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Test {
+    /// The bits of `mask` are those of `value`.
+    Equals {
+        /// Which argument.
+        arg: u8,
+        /// Which of its bits.
+        mask: u64,
+        /// What they are.
+        value: u64,
+    },
+    /// One of the bits is set.
+    AnyBit {
+        /// Which argument.
+        arg: u8,
+        /// Which bits.
+        bits: u64,
+    },
+    /// The argument is a descriptor, and what it leads to is of one of these kinds, a bit each.
+    /// Where the kernel finds no open file, the answer is yes.
+    Descriptor {
+        /// Which argument.
+        arg: u8,
+        /// The kinds: see [`kind`].
+        kinds: u64,
+    },
+}
+
+/// What descriptors lead to, as the kernel tells them apart.
+pub mod kind {
+    /// No open file.
+    pub const NONE: u64 = 1;
+    /// A stream socket of IPv4 or IPv6.
+    pub const STREAM: u64 = 1 << 1;
+    /// A datagram socket of IPv4 or IPv6.
+    pub const DATAGRAM: u64 = 1 << 2;
+    /// Any other socket of IPv4 or IPv6.
+    pub const INET_OTHER: u64 = 1 << 3;
+    /// A unix socket.
+    pub const UNIX: u64 = 1 << 4;
+    /// Any other socket.
+    pub const SOCKET_OTHER: u64 = 1 << 5;
+    /// A directory.
+    pub const DIRECTORY: u64 = 1 << 6;
+    /// Anything else.
+    pub const OTHER: u64 = 1 << 7;
+    /// Every socket of IPv4 or IPv6.
+    pub const INET: u64 = STREAM | DATAGRAM | INET_OTHER;
+    /// Every socket.
+    pub const SOCKET: u64 = INET | UNIX | SOCKET_OTHER;
+}
+
+/// A property of a path that is absolute and has no empty, `.` or `..` components. Of other paths
+/// the kernel knows nothing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum PathAtom {
+    /// It is this.
+    Exact(Box<[u8]>),
+    /// It begins with this.
+    Prefix(Box<[u8]>),
+    /// This is somewhere in it.
+    Contains(Box<[u8]>),
+    /// It ends with this.
+    Suffix(Box<[u8]>),
+}
+
+/// A property of a process.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ProcessAtom {
+    /// Its short name, as of the start of its program, is this.
+    Name(Box<[u8]>),
+}
+
+/// A formula, with negation at the questions only.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Formula {
+    /// May always hold.
+    True,
+    /// Never holds.
+    False,
+    /// The answer is yes.
+    Is(Atom),
+    /// The answer is no.
+    Not(Atom),
+    /// All of these hold.
+    And(Vec<Formula>),
+    /// One of these holds.
+    Or(Vec<Formula>),
+}
+
+impl Formula {
+    /// Some signs of the result.
+    pub fn sign(signs: Signs) -> Self {
+        match signs.0 {
+            0 => Self::False,
+            7 => Self::True,
+            _ => Self::Is(Atom::Sign(signs)),
+        }
+    }
+
+    /// A property of an argument.
+    pub fn test(test: Test) -> Self {
+        Self::Is(Atom::Test(test))
+    }
+
+    /// All of these; what is known is left out.
+    pub fn and(parts: impl IntoIterator<Item = Self>) -> Self {
+        join(parts, true)
+    }
+
+    /// One of these; what is known is left out.
+    pub fn or(parts: impl IntoIterator<Item = Self>) -> Self {
+        join(parts, false)
+    }
+
+    /// The opposite. Right only for a formula that says exactly what it stands for.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            Self::Is(Atom::Sign(signs)) => Self::sign(signs.others()),
+            Self::Is(atom) => Self::Not(atom),
+            Self::Not(atom) => Self::Is(atom),
+            Self::And(parts) => Self::or(parts.into_iter().map(Self::opposite)),
+            Self::Or(parts) => Self::and(parts.into_iter().map(Self::opposite)),
+        }
+    }
+
+    /// Whether it may hold, where `answer` gives the answers that are known.
+    pub fn may_hold(&self, answer: &dyn Fn(&Atom) -> Option<bool>) -> bool {
+        match self {
+            Self::True => true,
+            Self::False => false,
+            Self::Is(atom) => answer(atom) != Some(false),
+            Self::Not(atom) => answer(atom) != Some(true),
+            Self::And(parts) => parts.iter().all(|part| part.may_hold(answer)),
+            Self::Or(parts) => parts.iter().any(|part| part.may_hold(answer)),
+        }
+    }
+
+    /// Calls `visit` with each question.
+    pub fn for_each_atom<'a>(&'a self, visit: &mut dyn FnMut(&'a Atom)) {
+        match self {
+            Self::True | Self::False => {}
+            Self::Is(atom) | Self::Not(atom) => visit(atom),
+            Self::And(parts) | Self::Or(parts) => {
+                for part in parts {
+                    part.for_each_atom(visit);
+                }
+            }
+        }
+    }
+}
+
+fn join(parts: impl IntoIterator<Item = Formula>, and: bool) -> Formula {
+    let (neutral, absorbing) = if and {
+        (Formula::True, Formula::False)
+    } else {
+        (Formula::False, Formula::True)
+    };
+    let mut left = Vec::new();
+    for part in parts {
+        match part {
+            part if part == neutral => {}
+            part if part == absorbing => return absorbing,
+            Formula::And(inner) if and => left.extend(inner),
+            Formula::Or(inner) if !and => left.extend(inner),
+            part => left.push(part),
+        }
+    }
+    left.sort_unstable();
+    left.dedup();
+    match left.len() {
+        0 => neutral,
+        1 => left.pop().unwrap_or(neutral),
+        _ if and => Formula::And(left),
+        _ => Formula::Or(left),
+    }
+}
+
+impl std::fmt::Display for Formula {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |f: &mut std::fmt::Formatter<'_>, parts: &[Self], word: &str| {
+            for (index, part) in parts.iter().enumerate() {
+                if index > 0 {
+                    write!(f, " {word} ")?;
+                }
+                match part {
+                    Self::And(_) | Self::Or(_) => write!(f, "({part})")?,
+                    _ => write!(f, "{part}")?,
+                }
+            }
+            Ok(())
+        };
+        match self {
+            Self::True => f.write_str("anything"),
+            Self::False => f.write_str("nothing"),
+            Self::Is(atom) => write!(f, "{atom}"),
+            Self::Not(atom) => write!(f, "not {atom}"),
+            Self::And(parts) => list(f, parts, "and"),
+            Self::Or(parts) => list(f, parts, "or"),
+        }
+    }
+}
+
+impl std::fmt::Display for Atom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let arg = |arg: u8| match arg {
+            RESULT => "result".to_owned(),
+            arg => format!("arg{arg}"),
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match self {
+            Self::Sign(signs) => f.write_str(match signs.0 {
+                1 => "result<0",
+                2 => "result=0",
+                3 => "result<=0",
+                4 => "result>0",
+                5 => "result!=0",
+                6 => "result>=0",
+                _ => "result",
+            }),
+            Self::Test(Test::Equals {
+                arg: which,
+                mask,
+                value,
+            }) => match *mask {
+                0xffff_ffff | u64::MAX => write!(f, "{}={value}", arg(*which)),
+                mask => write!(f, "{}&{mask:#o}={value:#o}", arg(*which)),
+            },
+            Self::Test(Test::AnyBit { arg: which, bits }) => {
+                write!(f, "{}&{bits:#o}", arg(*which))
+            }
+            Self::Test(Test::Descriptor { arg: which, kinds }) => {
+                let names = [
+                    (kind::STREAM, "stream"),
+                    (kind::DATAGRAM, "datagram"),
+                    (kind::INET_OTHER, "raw"),
+                    (kind::UNIX, "unix"),
+                    (kind::SOCKET_OTHER, "socket"),
+                    (kind::DIRECTORY, "directory"),
+                    (kind::OTHER, "file"),
+                ];
+                let names: Vec<_> = names
+                    .into_iter()
+                    .filter(|(bit, _)| kinds & bit != 0)
+                    .map(|(_, name)| name)
+                    .collect();
+                write!(f, "descriptor({})={}", arg(*which), names.join("/"))
+            }
+            Self::Path(which, atom) => {
+                let name = if *which == 0 { "path" } else { "path2" };
+                match atom {
+                    PathAtom::Exact(bytes) => write!(f, "{name}={}", text(bytes)),
+                    PathAtom::Prefix(bytes) => write!(f, "{name}={}*", text(bytes)),
+                    PathAtom::Contains(bytes) => write!(f, "{name}=*{}*", text(bytes)),
+                    PathAtom::Suffix(bytes) => write!(f, "{name}=*{}", text(bytes)),
+                }
+            }
+            Self::Process(ProcessAtom::Name(name)) => write!(f, "process={}", text(name)),
+        }
+    }
+}
