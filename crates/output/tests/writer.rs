@@ -19,7 +19,7 @@ fn stencil(writer: &AlertWriter) -> Stencil {
         rule: like.rule,
         priority: like.priority,
         source: like.source,
-        tags: like.tags.unwrap(),
+        tags: like.tags.expect("an alert of a rule"),
         hostname: like.hostname,
         names: ["number".into(), "proc.name".into()].into(),
     })

@@ -122,7 +122,7 @@ impl Activity {
                 }),
             }
         }
-        rows.sort_by(|a, b| (b.ns, b.events).cmp(&(a.ns, a.events)));
+        rows.sort_by_key(|row| std::cmp::Reverse((row.ns, row.events)));
         rows
     }
 
