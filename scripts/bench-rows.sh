@@ -84,6 +84,7 @@ load_row() {
             ticks=$(($(cpu_ticks "$engine") - ticks))
             resident_kb "$engine" >>"$work/resident"
             stop_engine
+            echo "$events" >"$work/$mode.events"
             alerts=$(alerts_in "$work/alerts.txt")
             echo "$speed" >>"$work/$mode.loaded"
             divide "$((ticks * 1000000 / hertz))" "$((events - drops))" '%.3f\n' >>"$work/$mode.event"
@@ -101,7 +102,7 @@ load_row() {
         [ "$load" = alert ] || per_alert=–
         one=$(divide "$loaded" "$alone" %.2f)
         printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s %% | %s | %s |\n' "$load" "$mode" "$alone" \
-            "$loaded" "$one" "$per_event" "$per_call" "$events" "$lost" "$per_second" "$per_alert"
+            "$loaded" "$one" "$per_event" "$per_call" "$(cat "$work/$mode.events")" "$lost" "$per_second" "$per_alert"
         printf '{"row":"%s","filter":"%s","alone":%s,"loaded":%s,"ratio":%s,"us_per_event":%s,"us_per_syscall":%s,"lost_percent":%s,"alerts_per_second":%s}\n' \
             "$load" "$mode" "$alone" "$loaded" "$one" "$per_event" "$per_call" "$lost" "$per_second" \
             >>"$work/rows.json"
@@ -167,17 +168,25 @@ row_rss() {
 
 # Puts the engine into a cgroup with a tenth of a CPU; fails where that cannot be done.
 limit_engine() {
-    grep -qw cpu /sys/fs/cgroup/cgroup.subtree_control 2>/dev/null ||
-        echo +cpu >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || return 1
-    mkdir -p "$group" 2>/dev/null && echo "10000 100000" >"$group/cpu.max" 2>/dev/null &&
-        echo "$engine" >"$group/cgroup.procs"
+    if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
+        group=/sys/fs/cgroup/peregrine-bench.$$
+        echo +cpu >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null
+        mkdir -p "$group" && echo "10000 100000" >"$group/cpu.max" || return 1
+    elif [ -e /sys/fs/cgroup/cpu/cpu.cfs_quota_us ]; then
+        group=/sys/fs/cgroup/cpu/peregrine-bench.$$
+        mkdir -p "$group" && echo 100000 >"$group/cpu.cfs_period_us" &&
+            echo 10000 >"$group/cpu.cfs_quota_us" || return 1
+    else
+        return 1
+    fi
+    echo "$engine" >"$group/cgroup.procs"
 }
 
 row_limited() {
     start_engine
     if ! limit_engine; then
         stop_engine
-        special "engine limited to 0.1 CPU" "skipped: no cgroup v2 with the cpu controller" – limited null
+        special "engine limited to 0.1 CPU" "skipped: no cgroup can limit the CPU" – limited null
         return
     fi
     rate open
@@ -202,7 +211,7 @@ row_http() {
             stop_engine
             kill "${helpers[@]}" && wait "${helpers[@]}" 2>/dev/null || true
             helpers=()
-            special "alerts over HTTP at 0.1 CPU" "skipped: no cgroup v2 with the cpu controller" – http null
+            special "alerts over HTTP at 0.1 CPU" "skipped: no cgroup can limit the CPU" – http null
             return
         fi
         taskset -c 0 "$work/load" alert "$seconds" "$pace" >"$work/load.json"
