@@ -2,7 +2,7 @@
 /*
  * Loads for measuring an engine: one kind of work in a tight loop for some seconds.
  *
- *   load KIND SECONDS
+ *   load KIND SECONDS [TURNS_PER_SECOND]
  *
  * KIND  open      open and close /dev/null: two system calls a turn
  *       mix       ten system calls a turn: open, fstat, read, write, dup, two closes, socket,
@@ -86,6 +86,7 @@ int main(int argc, char **argv)
 {
 	const char *kind = argc > 2 ? argv[1] : "";
 	double seconds = argc > 2 ? atof(argv[2]) : 0, begin, end;
+	double pace = argc > 3 ? atof(argv[3]) : 0;
 	unsigned long turns = 0, calls_per_turn, batch;
 
 	if (!strcmp(kind, "open") || !strcmp(kind, "alert"))
@@ -97,12 +98,18 @@ int main(int argc, char **argv)
 	else if (!strcmp(kind, "untraced"))
 		calls_per_turn = 1, batch = 10000;
 	else {
-		fprintf(stderr, "usage: load open|mix|fork|untraced|alert SECONDS\n");
+		fprintf(stderr, "usage: load open|mix|fork|untraced|alert SECONDS [TURNS_PER_SECOND]\n");
 		return 1;
 	}
 
+	if (pace > 0)
+		batch = 1;
 	begin = now();
 	do {
+		double early = pace > 0 ? begin + turns / pace - now() : 0;
+
+		if (early > 0)
+			usleep(early * 1e6);
 		for (unsigned long i = 0; i < batch; i++) {
 			switch (kind[0]) {
 			case 'o': open_close("/dev/null"); break;

@@ -28,14 +28,12 @@ const ESCAPES: [u8; 256] = {
 /// Appends `text` with what JSON strings cannot hold escaped, without quotes around it.
 pub(crate) fn escape(out: &mut String, text: &str) {
     let mut clean = 0;
-    for (index, byte) in text.bytes().enumerate() {
-        let escape = ESCAPES[usize::from(byte)];
-        if escape == 0 {
-            continue;
-        }
+    let mut at = clean_length(text.as_bytes());
+    while let Some(&byte) = text.as_bytes().get(at) {
         // Bytes that need an escape are ASCII, so both cuts are at character boundaries.
-        out.push_str(&text[clean..index]);
-        clean = index + 1;
+        out.push_str(&text[clean..at]);
+        clean = at + 1;
+        let escape = ESCAPES[usize::from(byte)];
         out.push('\\');
         out.push(char::from(escape));
         if escape == b'u' {
@@ -44,8 +42,25 @@ pub(crate) fn escape(out: &mut String, text: &str) {
             out.push(char::from(HEX[usize::from(byte >> 4)]));
             out.push(char::from(HEX[usize::from(byte & 15)]));
         }
+        at = clean + clean_length(&text.as_bytes()[clean..]);
     }
     out.push_str(&text[clean..]);
+}
+
+/// How many bytes come before the first that needs an escape. Sixteen are looked at at once, for
+/// nearly all texts need none.
+fn clean_length(bytes: &[u8]) -> usize {
+    let (blocks, _) = bytes.as_chunks::<16>();
+    let is_clean = |block: &&[u8; 16]| {
+        let dirty = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+        !block.iter().fold(false, |any, byte| any | dirty(byte))
+    };
+    let start = 16 * blocks.iter().take_while(is_clean).count();
+    let rest = bytes[start..].iter();
+    let clean = rest
+        .take_while(|byte| ESCAPES[usize::from(**byte)] == 0)
+        .count();
+    start + clean
 }
 
 /// Appends a JSON string.
@@ -67,9 +82,7 @@ pub(crate) fn number(out: &mut String, mut number: u64) {
             break;
         }
     }
-    for &digit in &digits[at..] {
-        out.push(char::from(digit));
-    }
+    out.push_str(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"));
 }
 
 /// Appends a value.

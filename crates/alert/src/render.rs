@@ -3,7 +3,8 @@
 use jiff::tz::TimeZone;
 
 use crate::clock::Clock;
-use crate::{Alert, FieldValue, Format, TimeFormat, json};
+use crate::draft::{Draft, DraftValue, Stencil, StencilJson, StencilSubject};
+use crate::{Alert, FieldValue, Format, Priority, TimeFormat, json};
 
 /// Writes alerts as lines of one format. Cheap to keep, so every thread has its own.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ impl Renderer {
     /// Appends the text line `<time>: <Priority> <output>`. An internal message has its fields after
     /// it, as ` (name=value …)` with the values in JSON.
     pub fn text(&mut self, out: &mut String, alert: &Alert) {
-        self.prefix(out, alert);
+        self.prefix(out, alert.ts, alert.priority);
         if self.format.escape_text {
             json::escape(out, &alert.output);
         } else {
@@ -79,7 +80,7 @@ impl Renderer {
             json::string(out, &alert.output);
         } else if self.format.include_output {
             out.push_str(",\"output\":\"");
-            self.prefix(out, alert);
+            self.prefix(out, alert.ts, alert.priority);
             json::escape(out, &alert.output);
             out.push('"');
         }
@@ -87,13 +88,121 @@ impl Renderer {
             out.push_str(",\"output_fields\":");
             self.json_fields(out, alert);
         }
+        let tags = alert.tags.as_deref();
+        self.json_tail(out, alert.priority, &alert.rule, &alert.source, tags);
+        self.clock.utc(out, alert.ts);
+        out.push_str("Z\"}");
+    }
+
+    /// Prepares what all alerts of a rule have in common.
+    pub fn stencil(&self, subject: StencilSubject) -> Stencil {
+        let mut head = "{\"hostname\":".to_owned();
+        json::string(&mut head, &subject.hostname);
+        let names = subject.names.iter().map(|name| {
+            let mut key = String::new();
+            json::string(&mut key, name);
+            key.push(':');
+            key.into_boxed_str()
+        });
+        let mut tail = String::new();
+        self.json_tail(
+            &mut tail,
+            subject.priority,
+            &subject.rule,
+            &subject.source,
+            Some(&subject.tags),
+        );
+        let time = self.format.time.field();
+        let after = subject.names.partition_point(|name| **name < *time);
+        let present = subject.names.get(after).is_some_and(|name| **name == *time);
+        Stencil {
+            json: StencilJson {
+                head: head.into(),
+                names: names.collect(),
+                tail: tail.into(),
+            },
+            time_at: (!present).then_some(after),
+            subject,
+        }
+    }
+
+    /// Appends the line of a drafted alert, as [`line`](Self::line) does.
+    pub fn draft_line(&mut self, out: &mut String, stencil: &Stencil, draft: &Draft) {
+        if self.format.json {
+            self.draft_json(out, stencil, draft);
+            return;
+        }
+        self.prefix(out, draft.ts(), stencil.subject.priority);
+        if self.format.escape_text {
+            json::escape(out, draft.output());
+        } else {
+            out.push_str(draft.output());
+        }
+    }
+
+    fn draft_json(&mut self, out: &mut String, stencil: &Stencil, draft: &Draft) {
+        out.push_str(&stencil.json.head);
+        if self.format.include_message {
+            out.push_str(",\"message\":");
+            json::string(out, draft.output());
+        }
+        if self.format.include_output {
+            out.push_str(",\"output\":\"");
+            self.prefix(out, draft.ts(), stencil.subject.priority);
+            json::escape(out, draft.output());
+            out.push('"');
+        }
+        if self.format.include_output_fields {
+            out.push_str(",\"output_fields\":");
+            let mut separator = '{';
+            let mut fields = stencil.json.names.iter().zip(draft.fields());
+            for at in 0..=stencil.json.names.len() {
+                if stencil.time_at == Some(at) {
+                    out.push(separator);
+                    separator = ',';
+                    json::string(out, self.format.time.field());
+                    out.push(':');
+                    json::number(out, draft.ts());
+                }
+                let Some((name, (value, text))) = fields.next() else {
+                    break;
+                };
+                out.push(separator);
+                separator = ',';
+                out.push_str(name);
+                match value {
+                    DraftValue::Null => out.push_str("null"),
+                    DraftValue::Text => json::string(out, text),
+                    DraftValue::Plain => out.push_str(text),
+                    DraftValue::Other(value) => json::value(out, value),
+                }
+            }
+            if separator == '{' {
+                out.push('{');
+            }
+            out.push('}');
+        }
+        out.push_str(&stencil.json.tail);
+        self.clock.utc(out, draft.ts());
+        out.push_str("Z\"}");
+    }
+
+    /// Appends from the priority to the time.
+    fn json_tail(
+        &self,
+        out: &mut String,
+        priority: Priority,
+        rule: &str,
+        source: &str,
+        tags: Option<&[String]>,
+    ) {
         out.push_str(",\"priority\":\"");
-        out.push_str(alert.priority.name());
+        out.push_str(priority.name());
         out.push_str("\",\"rule\":");
-        json::string(out, &alert.rule);
+        json::string(out, rule);
         out.push_str(",\"source\":");
-        json::string(out, &alert.source);
-        if let Some(tags) = alert.tags.as_deref().filter(|_| self.format.include_tags) {
+        json::string(out, source);
+        if let Some(tags) = tags.filter(|_| self.format.include_tags) {
             out.push_str(",\"tags\":[");
             for (index, tag) in tags.iter().enumerate() {
                 if index > 0 {
@@ -104,8 +213,6 @@ impl Renderer {
             out.push(']');
         }
         out.push_str(",\"time\":\"");
-        self.clock.utc(out, alert.ts);
-        out.push_str("Z\"}");
     }
 
     /// Appends the alert's time as lines of this format have it.
@@ -132,10 +239,16 @@ impl Renderer {
         (!alert.is_internal() && !present()).then_some(name)
     }
 
-    fn prefix(&mut self, out: &mut String, alert: &Alert) {
-        self.time(out, alert.ts);
+    /// The name under which the time belongs among the fields of a drafted alert, unless it is there
+    /// already.
+    pub fn draft_time_field(&self, stencil: &Stencil) -> Option<&'static str> {
+        stencil.time_at.map(|_| self.format.time.field())
+    }
+
+    fn prefix(&mut self, out: &mut String, ts: u64, priority: Priority) {
+        self.time(out, ts);
         out.push_str(": ");
-        out.push_str(alert.priority.name());
+        out.push_str(priority.name());
         out.push(' ');
     }
 

@@ -73,6 +73,13 @@ pub trait Catalog {
         4
     }
 
+    /// Whether the value of a field only depends on the [subject](Context::subject) of an event and
+    /// the version of what is known of it.
+    fn lasts(&self, field: FieldId) -> bool {
+        let _ = field;
+        false
+    }
+
     /// Checks a constant that a field is compared with, beyond its type: `evt.type` takes only
     /// names of events.
     ///
@@ -87,6 +94,12 @@ pub trait Catalog {
 
 /// The values of fields in one event.
 pub trait Context {
+    /// Whom the event is about, and a number that changes whenever something does that fields which
+    /// [last](Catalog::lasts) depend on. Without it, nothing is taken to last.
+    fn subject(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// The value of a scalar field; `None` when it is absent.
     fn value(&mut self, field: FieldId) -> Option<Value<'_>>;
 

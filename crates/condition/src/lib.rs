@@ -19,8 +19,12 @@
 //! **One pool for all conditions.** Rules share macros, and macros share checks. In a [`Pool`]
 //! equal checks, fields and sub-conditions exist once, and the [`Evaluator`] answers each at most
 //! once per event. All checks for equality with texts on one field (`proc.name in (…)`, in
-//! whatever rules) are answered together by one look-up in one table. Nothing is allocated per
-//! event, and nothing has to be cleared between events.
+//! whatever rules) are answered together by one look-up in one table, and so are many checks for
+//! prefixes, suffixes or substrings. Nothing is allocated per event, and nothing has to be cleared
+//! between events.
+//!
+//! **Not every condition is looked at.** A [`Dispatch`] of many conditions finds out with a few
+//! checks that they share, and a few look-ups, which of them can still hold.
 //!
 //! **Two truth values.** A check of a field that has no value is false, whatever its operator, also
 //! `!=`; `not` turns false into true. There is no third value.
@@ -71,8 +75,10 @@
 mod ast;
 mod compile;
 mod context;
+mod dispatch;
 mod eval;
 mod expand;
+mod index;
 mod matching;
 mod parse;
 mod pool;
@@ -89,6 +95,7 @@ pub use ast::{
 };
 pub use compile::{CompileError, CompileErrorKind, Compiled, PoolBuilder, Warning, WarningKind};
 pub use context::{Catalog, Context, FieldDesc, FieldError, FieldId, Shape};
+pub use dispatch::Dispatch;
 pub use eval::Evaluator;
 pub use expand::{ExpandError, expand_lists, expand_macros};
 pub use matching::utf8::sanitize_utf8;

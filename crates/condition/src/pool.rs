@@ -2,11 +2,14 @@
 //! however many conditions share them.
 
 use std::net::IpAddr;
+use std::sync::atomic::AtomicUsize;
 
 use crate::ast::{Operator, Quantifier, Transformer};
 use crate::context::{FieldId, Shape};
+use crate::eval::memo::Place;
+use crate::index::TextIndex;
 use crate::matching::number::Number;
-use crate::program::{Test, TextIndex};
+use crate::program::Test;
 use crate::value::ValueType;
 
 /// A condition, or a part of one, in a [`Pool`]; it may be negated.
@@ -127,9 +130,19 @@ pub struct Pool {
     /// How each check is evaluated.
     pub(crate) tests: Vec<Test>,
     pub(crate) nodes: Vec<NodeDef>,
+    /// What each node costs, in the units of [`Catalog::cost`](crate::Catalog::cost).
+    pub(crate) costs: Vec<u32>,
+    /// What it costs to find the value of each operand.
+    pub(crate) operand_costs: Vec<u32>,
     /// The operands of all nodes, one after another.
     pub(crate) children: Vec<CondId>,
     pub(crate) indexes: Vec<TextIndex>,
+    /// Where the results of nodes are kept.
+    pub(crate) node_places: Vec<Place>,
+    /// Where the results of look-ups are kept.
+    pub(crate) index_places: Vec<Place>,
+    /// How many dispatches there are.
+    pub(crate) dispatches: AtomicUsize,
 }
 
 /// A node without its negation.

@@ -1,7 +1,5 @@
 //! How a check is evaluated.
 
-use hashbrown::HashMap;
-
 use crate::ast::{Operator, Quantifier};
 use crate::context::FieldId;
 use crate::matching::matcher::Matcher;
@@ -45,50 +43,4 @@ pub(crate) enum Fold {
     None,
     /// All values pass: `in` on lists.
     All,
-}
-
-/// Answers all questions whether a text is equal to constants with one look-up per event.
-///
-/// The checks on one operand that ask for equality with texts (`=`, `!=`, `in`) are its slots. Each
-/// text that any of them names has a row of bits: which slots name it.
-#[derive(Debug)]
-pub(crate) struct TextIndex {
-    pub(crate) operand: OperandId,
-    /// How many words a row has.
-    pub(crate) words: usize,
-    rows_of: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
-    rows: Vec<u64>,
-}
-
-impl TextIndex {
-    /// Makes an index of sets of texts; their numbers become slots.
-    pub(crate) fn new<'a>(
-        operand: OperandId,
-        sets: impl ExactSizeIterator<Item = Vec<&'a [u8]>>,
-    ) -> Self {
-        let words = sets.len().div_ceil(64);
-        let mut index = Self {
-            operand,
-            words,
-            rows_of: HashMap::default(),
-            rows: Vec::new(),
-        };
-        for (slot, set) in sets.enumerate() {
-            for text in set {
-                let next = u32::try_from(index.rows_of.len()).expect("there are few constants");
-                let row = *index.rows_of.entry(text.into()).or_insert(next);
-                if row == next {
-                    index.rows.resize(index.rows.len() + words, 0);
-                }
-                index.rows[row as usize * words + slot / 64] |= 1 << (slot % 64);
-            }
-        }
-        index
-    }
-
-    /// The row of a text, if any set contains it.
-    pub(crate) fn row(&self, text: &[u8]) -> Option<&[u64]> {
-        let row = *self.rows_of.get(text)? as usize;
-        Some(&self.rows[row * self.words..][..self.words])
-    }
 }

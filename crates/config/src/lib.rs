@@ -25,7 +25,7 @@ pub use model::{
     AppendOutput, CaptureConfig, CaptureMode, Config, DeduplicateConfig, DropAction,
     DynamicSnaplenConfig, EngineConfig, EngineKind, ExtraField, FileOutput, GrpcConfig, HttpOutput,
     MetricsConfig, OutputsConfig, PluginEntry, ProgramOutput, RuleMatching, RuleSelection,
-    RuleSelector, SyscallDrops, WebserverConfig,
+    RuleSelector, SyscallDrops, TOP_SOCKET, WebserverConfig,
 };
 pub use node::{Node, Place, Value};
 pub use overrides::Override;

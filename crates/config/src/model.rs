@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Where `peregrine top` finds an engine, unless the configuration says otherwise.
+pub const TOP_SOCKET: &str = "/run/peregrine/top.sock";
+
 /// Everything that the configuration says.
 ///
 /// Defaults are those of Falco's code unless the field says otherwise.
@@ -51,6 +54,9 @@ pub struct Config {
     pub outputs: OutputsConfig,
     /// The web server.
     pub webserver: WebserverConfig,
+    /// `top.socket`: where `peregrine top` finds a running engine; `None` with `top.enabled: false`.
+    /// Falco has no such keys.
+    pub top_socket: Option<PathBuf>,
     /// Own log on standard error.
     pub log_stderr: bool,
     /// Own log to syslog.

@@ -123,6 +123,7 @@ pub(crate) fn resolve(root: &Node) -> Result<(Config, Vec<Problem>), Vec<Problem
         static_fields: static_fields(&mut r, top),
         outputs,
         webserver,
+        top_socket: top_socket(&mut r, top),
         log_stderr: r.bool(top, "log_stderr", true),
         log_syslog: r.bool(top, "log_syslog", false),
         log_level: r.word(top, "log_level", "info", PRIORITIES),
@@ -604,6 +605,14 @@ fn outputs(r: &mut Reader, top: &mut Section<'_>) -> OutputsConfig {
         http: http_enabled.then_some(http_output),
         grpc: (grpc_enabled && grpc_output_enabled).then_some(grpc_config),
     }
+}
+
+fn top_socket(r: &mut Reader, top: &mut Section<'_>) -> Option<PathBuf> {
+    let mut section = r.section(top, "top");
+    let enabled = r.bool(&mut section, "enabled", true);
+    let socket = r.path(&mut section, "socket", crate::model::TOP_SOCKET);
+    r.finish(&section);
+    enabled.then_some(socket)
 }
 
 fn webserver(r: &mut Reader, top: &mut Section<'_>) -> WebserverConfig {

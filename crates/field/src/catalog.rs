@@ -8,6 +8,7 @@ use condition::{Catalog, FieldDesc, FieldError, FieldId, Shape, ValueType};
 
 use crate::argument::{self, Argument};
 use crate::event_names;
+use crate::lasting;
 use crate::suggest;
 use crate::table::{FieldFlags, FieldInfo, Key, Sources, fields};
 
@@ -268,6 +269,16 @@ impl Catalog for Fields {
 
     fn is_field_name(&self, text: &str) -> bool {
         self.find(text).is_some() || self.statics.contains_key(text)
+    }
+
+    fn lasts(&self, field: FieldId) -> bool {
+        let Some(spec) = self.spec(field) else {
+            return false;
+        };
+        match &spec.kind {
+            SpecKind::Builtin { info, .. } => lasting::lasts(info.key),
+            SpecKind::Static(_) => true,
+        }
     }
 
     fn check_constant(&self, field: FieldId, constant: &[u8]) -> Result<(), String> {

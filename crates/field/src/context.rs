@@ -90,6 +90,12 @@ impl<'a> EventContext<'a> {
 }
 
 impl Context for EventContext<'_> {
+    fn subject(&self) -> Option<(u64, u64)> {
+        let now = &self.view.now;
+        let known = now.subject.known && now.subject.tid > 0;
+        known.then(|| (now.subject.tid.unsigned_abs(), now.state.version()))
+    }
+
     fn value(&mut self, field: FieldId) -> Option<Value<'_>> {
         let spec = self.fields.spec(field)?;
         let (info, argument) = match &spec.kind {

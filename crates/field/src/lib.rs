@@ -33,6 +33,7 @@ mod catalog;
 mod context;
 mod event_names;
 mod extract;
+mod lasting;
 mod list;
 mod metadata;
 mod output;
@@ -47,7 +48,7 @@ pub use context::{EventContext, Scratch};
 pub use extract::fs_path::path_parameter;
 pub use list::{ListFormat, ListOptions, fields_page, list_fields, type_name};
 pub use metadata::{ContainerInfo, ContainerMetadata, Mount};
-pub use output::{ABSENT, OutputValue};
+pub use output::{ABSENT, OutputForm, OutputValue};
 pub use table::{
     ArgumentKind, ArgumentRule, Class, FieldFlags, FieldInfo, Sources, classes, fields,
 };

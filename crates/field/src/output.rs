@@ -31,6 +31,19 @@ pub enum OutputValue {
     List(Vec<OutputValue>),
 }
 
+/// In which form [`EventContext::write_output`] has written a value.
+#[derive(Clone, PartialEq, Debug)]
+pub enum OutputForm {
+    /// Not at all: it is absent.
+    Null,
+    /// As text, the same that [`EventContext::write_text`] writes.
+    Text,
+    /// As a number or a truth value, the same that `write_text` writes.
+    Plain,
+    /// Not at all: here it is. Its text is another.
+    Other(OutputValue),
+}
+
 /// How values of a field are shown.
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
@@ -159,6 +172,53 @@ impl EventContext<'_> {
         }
     }
 
+    /// Appends what [`output_value`](Self::output_value) gives, without memory of its own, as far as
+    /// it is the same in a text.
+    pub fn write_output(&mut self, field: FieldId, out: &mut String) -> OutputForm {
+        let Some((info, shown, style)) = self.shown(field) else {
+            return OutputForm::Null;
+        };
+        if self.moment(info).is_some() {
+            return OutputForm::Other(self.output_value(field));
+        }
+        let text = |present| {
+            if present {
+                OutputForm::Text
+            } else {
+                OutputForm::Null
+            }
+        };
+        match shown {
+            Shown::Value => match self.value(field) {
+                None => OutputForm::Null,
+                Some(Value::F64(number)) => OutputForm::Other(OutputValue::F64(number)),
+                Some(value) => {
+                    write_value(value, style, out);
+                    let special = style.flags.contains(FieldFlags::HEX)
+                        || style.flags.contains(FieldFlags::PADDED);
+                    match value {
+                        Value::I64(_) | Value::U64(_) if !special => OutputForm::Plain,
+                        Value::Bool(_) => OutputForm::Plain,
+                        _ => OutputForm::Text,
+                    }
+                }
+            },
+            Shown::Data => text(self.write_data(out)),
+            Shown::OwnPid => match self.own_pid() {
+                Some(pid) => {
+                    write_value(Value::I64(pid), style, out);
+                    OutputForm::Plain
+                }
+                None => OutputForm::Null,
+            },
+            Shown::Joined => text(self.join(field, style, " ", out)),
+            Shown::List => match self.output_value(field) {
+                OutputValue::Null => OutputForm::Null,
+                value => OutputForm::Other(value),
+            },
+        }
+    }
+
     /// What is shown of a field, and how; nothing of one that outputs have no value for.
     fn shown(&self, field: FieldId) -> Option<(Option<&'static FieldInfo>, Shown, Style)> {
         let spec = self.spec(field)?;
@@ -241,10 +301,22 @@ pub(crate) fn write_value(value: Value<'_>, style: Style, out: &mut String) {
         Value::U64(number) if style.flags.contains(FieldFlags::PADDED) => {
             write!(out, "{number:09}")
         }
-        Value::I64(number) => write!(out, "{number}"),
-        Value::U64(number) => write!(out, "{number}"),
+        Value::I64(number) => {
+            if number < 0 {
+                out.push('-');
+            }
+            push_number(number.unsigned_abs(), out);
+            Ok(())
+        }
+        Value::U64(number) => {
+            push_number(number, out);
+            Ok(())
+        }
         Value::F64(number) => write!(out, "{number:.1}"),
-        Value::Bool(holds) => write!(out, "{holds}"),
+        Value::Bool(holds) => {
+            out.push_str(if holds { "true" } else { "false" });
+            Ok(())
+        }
         Value::Ip(ip) => write!(out, "{ip}"),
     };
 }
@@ -266,8 +338,28 @@ pub(crate) fn typed(value: Value<'_>, style: Style) -> OutputValue {
     OutputValue::String(text)
 }
 
+/// Appends a decimal number.
+fn push_number(mut number: u64, out: &mut String) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        start -= 1;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    let text = digits.get(start..).map(str::from_utf8);
+    out.push_str(text.and_then(Result::ok).unwrap_or_default());
+}
+
 /// Appends bytes as text, with U+FFFD for what is not UTF-8.
 fn push_lossy(bytes: &[u8], out: &mut String) {
+    if let Ok(text) = str::from_utf8(bytes) {
+        out.push_str(text);
+        return;
+    }
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
         if !chunk.invalid().is_empty() {

@@ -37,6 +37,8 @@ enum Segment {
     Literal(Box<str>),
     Field {
         field: FieldId,
+        /// Its place among the fields of the template.
+        place: usize,
         width: Option<usize>,
     },
     Call {
@@ -114,8 +116,12 @@ impl Template {
         let segment = match &operand.kind {
             OperandKind::Field(field) => {
                 let field = resolve(field, fields)?;
-                self.add_field(field);
-                Segment::Field { field, width }
+                let place = self.add_field(field);
+                Segment::Field {
+                    field,
+                    place,
+                    width,
+                }
             }
             _ => {
                 self.add_fields_of(&operand, fields)?;
@@ -127,10 +133,13 @@ impl Template {
         Ok(digits + length)
     }
 
-    fn add_field(&mut self, field: FieldId) {
-        if !self.fields.contains(&field) {
+    /// The place of a field among the fields.
+    fn add_field(&mut self, field: FieldId) -> usize {
+        let known = self.fields.iter().position(|known| *known == field);
+        known.unwrap_or_else(|| {
             self.fields.push(field);
-        }
+            self.fields.len() - 1
+        })
     }
 
     fn add_fields_of(
@@ -177,6 +186,18 @@ impl Template {
         evaluator: &mut Evaluator,
         out: &mut String,
     ) {
+        self.render_with(context, evaluator, out, &mut |_, _| false);
+    }
+
+    /// As [`render`](Self::render), but asks `known` for the text of each field first, by its place
+    /// in [`fields`](Self::fields): it appends it and returns true, or returns false.
+    pub fn render_with(
+        &self,
+        context: &mut EventContext<'_>,
+        evaluator: &mut Evaluator,
+        out: &mut String,
+        known: &mut dyn FnMut(usize, &mut String) -> bool,
+    ) {
         for segment in &self.segments {
             let mark = out.len();
             let width = match segment {
@@ -184,8 +205,14 @@ impl Template {
                     out.push_str(text);
                     continue;
                 }
-                Segment::Field { field, width } => {
-                    context.write_text(*field, out);
+                Segment::Field {
+                    field,
+                    place,
+                    width,
+                } => {
+                    if !known(*place, out) {
+                        context.write_text(*field, out);
+                    }
                     width
                 }
                 Segment::Call { operand, width } => {

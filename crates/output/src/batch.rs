@@ -5,9 +5,9 @@
 //! share it. A sink that writes bytes writes many lines at once, straight from that buffer.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use alert::{Alert, Priority, Renderer};
+use alert::{Alert, Draft, Priority, Renderer, Stencil};
 use outputs_api::EncodedAlert;
 
 use crate::grpc::MessageWriter;
@@ -17,6 +17,10 @@ use crate::inbox::Load;
 pub(crate) const MAX_ALERTS: usize = 1_024;
 /// A batch is full at this many bytes of lines.
 const MAX_BYTES: usize = 256 << 10;
+/// The memory of a batch with so many bytes of lines is used again.
+const WORTH_KEEPING: usize = 64 << 10;
+/// So many batches are kept for that.
+const MAX_SPENT: usize = 4;
 
 /// An alert in the common queue.
 #[derive(Debug)]
@@ -54,6 +58,60 @@ pub(crate) struct Batch {
     /// Messages for gRPC, if anybody wants them.
     encoded: Arc<Vec<u8>>,
     encoded_ends: Vec<usize>,
+    /// Where the memory goes afterwards.
+    spent: Arc<Spent>,
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.lines.clear();
+        self.line_ends.clear();
+        self.priorities.clear();
+        self.encoded_ends.clear();
+    }
+}
+
+impl Clone for Batch {
+    fn clone(&self) -> Self {
+        Self {
+            lines: self.lines.clone(),
+            line_ends: self.line_ends.clone(),
+            priorities: self.priorities.clone(),
+            encoded: Arc::clone(&self.encoded),
+            encoded_ends: self.encoded_ends.clone(),
+            spent: Arc::default(),
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if self.lines.len() >= WORTH_KEEPING {
+            let spent = std::mem::take(&mut self.spent);
+            spent.keep(self);
+        }
+    }
+}
+
+/// Batches that nobody needs any more, for their memory.
+#[derive(Debug, Default)]
+struct Spent(Mutex<Vec<Batch>>);
+
+impl Spent {
+    fn keep(&self, batch: &mut Batch) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MAX_SPENT {
+            let mut batch = std::mem::take(batch);
+            batch.clear();
+            batch.encoded = Arc::default();
+            kept.push(batch);
+        }
+    }
+
+    fn take(&self) -> Batch {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_default()
+    }
 }
 
 /// Makes batches.
@@ -63,6 +121,7 @@ pub(crate) struct BatchMaker {
     messages: Option<MessageWriter>,
     batch: Batch,
     encoded: Vec<u8>,
+    spent: Arc<Spent>,
 }
 
 impl BatchMaker {
@@ -73,6 +132,7 @@ impl BatchMaker {
             messages: encode.then(MessageWriter::default),
             batch: Batch::default(),
             encoded: Vec::new(),
+            spent: Arc::default(),
         }
     }
 
@@ -85,9 +145,37 @@ impl BatchMaker {
             messages.write(&mut self.encoded, &mut self.renderer, alert, line);
             self.batch.encoded_ends.push(self.encoded.len());
         }
+        self.end_line(alert.priority);
+    }
+
+    /// Adds a drafted alert.
+    pub(crate) fn add_draft(&mut self, stencil: &Stencil, draft: &Draft) {
+        let start = self.batch.lines.len();
+        self.renderer
+            .draft_line(&mut self.batch.lines, stencil, draft);
+        if let Some(messages) = &mut self.messages {
+            let line = &self.batch.lines[start..];
+            let renderer = &mut self.renderer;
+            messages.write_draft(&mut self.encoded, renderer, stencil, draft, line);
+            self.batch.encoded_ends.push(self.encoded.len());
+        }
+        self.end_line(stencil.subject().priority);
+    }
+
+    fn end_line(&mut self, priority: Priority) {
         self.batch.lines.push('\n');
         self.batch.line_ends.push(self.batch.lines.len());
-        self.batch.priorities.push(alert.priority);
+        self.batch.priorities.push(priority);
+    }
+
+    /// What lines look like.
+    pub(crate) fn renderer(&self) -> &Renderer {
+        &self.renderer
+    }
+
+    /// Whether nothing was added since the last [`finish`](Self::finish).
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batch.priorities.is_empty()
     }
 
     /// Whether it is time to [`finish`](Self::finish).
@@ -101,10 +189,19 @@ impl BatchMaker {
         if alerts == 0 {
             return None;
         }
-        // New buffers each time, not as big as the last: a batch may be kept long, and then a single
-        // alert must not keep the room of a thousand.
-        let mut batch = std::mem::take(&mut self.batch);
-        batch.encoded = Arc::new(std::mem::take(&mut self.encoded));
+        let mut batch = if self.batch.lines.len() >= WORTH_KEEPING {
+            let next = self.spent.take();
+            std::mem::replace(&mut self.batch, next)
+        } else {
+            // A batch may be kept long, and then a few alerts must not keep the room of a thousand.
+            let small = self.batch.clone();
+            self.batch.clear();
+            small
+        };
+        // Messages are shared with the transport, which keeps what it likes for as long as it likes.
+        batch.encoded = Arc::new(self.encoded.as_slice().into());
+        self.encoded.clear();
+        batch.spent = Arc::clone(&self.spent);
         Some(Slice {
             batch: Arc::new(batch),
             range: 0..alerts,

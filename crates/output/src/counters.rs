@@ -31,7 +31,8 @@ impl OutputsCounters {
 /// The queue between the event threads and the sinks.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct QueueCounters {
-    /// Alerts given to [`send`](crate::Outputs::send).
+    /// Alerts given to [`send`](crate::Outputs::send), or to an [`AlertWriter`](crate::AlertWriter),
+    /// whose alerts count as routed at once.
     pub offered: u64,
     /// Alerts handed on to the sinks.
     pub routed: u64,

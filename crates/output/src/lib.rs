@@ -1,12 +1,17 @@
 //! The alert queue and its sinks.
 //!
 //! ```text
-//! event threads ─ send ─► queue ─► router ─┬─► inbox ─► thread ─► stdout
+//! event threads ─ AlertWriter ─────────────┐
+//! anybody       ─ send ─► queue ─► router ─┼─► inbox ─► thread ─► stdout
 //!                                          ├─► inbox ─► thread ─► file, syslog, program
 //!                                          ├─► inbox ─► thread ─► HTTP requests
 //!                                          └─► hub ─┬─► buffer ─► gRPC subscriber
 //!                                                   └─► buffer ─► gRPC subscriber
 //! ```
+//!
+//! The alerts of rules are rendered by the thread that reads events, in an [`AlertWriter`], and handed
+//! on in batches: rendering one is less work than passing it to somebody who does. What others say
+//! goes through the queue.
 //!
 //! An alert must never make the engine wait, or a flood of alerts becomes a loss of events. So
 //! [`Outputs::send`] only puts it into a queue, and each sink has a queue and a thread of its own: one
@@ -35,6 +40,7 @@ mod monitor;
 mod outputs;
 mod router;
 mod sink;
+mod writer;
 
 pub use config::{
     FileConfig, GrpcBind, GrpcConfig, HttpConfig, OutputsConfig, ProgramConfig, RateLimit,
@@ -45,3 +51,4 @@ pub use counters::{
 };
 pub use error::StartError;
 pub use outputs::{BUFFERED_DELAY, Outputs};
+pub use writer::AlertWriter;

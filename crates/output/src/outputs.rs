@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use alert::{Alert, Renderer, TokenBucket};
+use alert::{Alert, Format, Renderer, TokenBucket};
 use tokio::runtime::Runtime;
 use tracing::warn;
 
@@ -14,8 +14,9 @@ use crate::error::StartError;
 use crate::grpc::{BoundServer, GrpcServer};
 use crate::inbox::{Inbox, Limit};
 use crate::monitor::{Monitor, Watched};
-use crate::router::{Queue, Router};
+use crate::router::{Queue, Router, Ways};
 use crate::sink::{self, FileSink, HttpSink, ProgramSink, Sink, SinkInbox, StdoutSink, SyslogSink};
+use crate::writer::AlertWriter;
 
 /// How long alerts may wait for others when outputs are buffered.
 pub const BUFFERED_DELAY: Duration = Duration::from_millis(50);
@@ -32,6 +33,8 @@ pub struct Outputs {
     sinks: Vec<SinkInbox>,
     grpc: Option<GrpcServer>,
     runtime: Option<Runtime>,
+    format: Format,
+    buffered: bool,
     ended: bool,
     _monitor: Monitor,
 }
@@ -131,8 +134,10 @@ impl Outputs {
         let router = Router {
             queue: Arc::clone(&queue),
             maker: BatchMaker::new(Renderer::new(config.format.clone()), grpc.is_some()),
-            sinks: inboxes.clone(),
-            hub: hub.clone(),
+            ways: Ways {
+                sinks: inboxes.clone(),
+                hub: hub.clone(),
+            },
             linger: if config.buffered {
                 BUFFERED_DELAY
             } else {
@@ -155,6 +160,8 @@ impl Outputs {
             sinks: inboxes,
             grpc,
             runtime,
+            format: config.format.clone(),
+            buffered: config.buffered,
             ended: false,
             _monitor: monitor,
         })
@@ -169,6 +176,21 @@ impl Outputs {
                 .unwrap_or_else(PoisonError::into_inner)
                 .take(now)
         })
+    }
+
+    /// The short way for a thread that makes many alerts.
+    pub fn writer(&self) -> AlertWriter {
+        let ways = Ways {
+            sinks: self.sinks.clone(),
+            hub: self.grpc.as_ref().map(|server| Arc::clone(&server.hub)),
+        };
+        let delay = if self.buffered {
+            BUFFERED_DELAY
+        } else {
+            Duration::ZERO
+        };
+        let maker = BatchMaker::new(Renderer::new(self.format.clone()), ways.hub.is_some());
+        AlertWriter::new(maker, Arc::clone(&self.queue), ways, delay)
     }
 
     /// Queues an alert. Never blocks; `false` if the queue is full and the alert is lost, and counted.

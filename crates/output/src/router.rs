@@ -19,8 +19,7 @@ pub(crate) type Queue = Arc<Inbox<Queued>>;
 pub(crate) struct Router {
     pub(crate) queue: Queue,
     pub(crate) maker: BatchMaker,
-    pub(crate) sinks: Vec<SinkInbox>,
-    pub(crate) hub: Option<Arc<Hub>>,
+    pub(crate) ways: Ways,
     /// How long to let alerts gather. An alert after a quiet time does not wait for this; it bounds
     /// how often a busy engine wakes the router, and the router the sinks.
     pub(crate) linger: Duration,
@@ -56,14 +55,24 @@ impl Router {
                 if !self.queue.settle(slice.alerts()) {
                     return;
                 }
-                self.hand_out(slice);
+                self.ways.hand_out(slice);
                 self.queue.release(bytes);
             }
             self.queue.linger(self.linger);
         }
     }
+}
 
-    fn hand_out(&self, slice: Slice) {
+/// The ways out.
+#[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    pub(crate) sinks: Vec<SinkInbox>,
+    pub(crate) hub: Option<Arc<Hub>>,
+}
+
+impl Ways {
+    /// Hands alerts to every sink.
+    pub(crate) fn hand_out(&self, slice: Slice) {
         for sink in &self.sinks {
             sink.push(slice.clone());
         }

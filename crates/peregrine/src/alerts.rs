@@ -6,56 +6,25 @@ use std::sync::Arc;
 use alert::{Alert, Deduplicator, FieldValue};
 use condition::Evaluator;
 use field::{EventContext, OutputValue, Template};
-use output::Outputs;
-use rules::{Correlation, ExtraOutput, Facts, OutputPart, Rule, SourceRules};
+use output::{AlertWriter, Outputs};
+use rules::{Correlation, ExtraOutput, Facts, OutputPart, SourceRules};
 
-/// Sends an alert, unless it is one of many equal ones, or the rate limit holds it back. It is only
-/// made when it is needed.
+/// Sends an alert, unless it is one of many equal ones, or the rate limit holds it back.
 pub(crate) fn send(
     outputs: &Outputs,
+    writer: &mut AlertWriter,
     deduplicator: Option<&mut Deduplicator>,
     now: u64,
-    make: impl FnOnce() -> Alert,
+    alert: Alert,
 ) {
-    match deduplicator {
-        Some(deduplicator) => deduplicator.offer(make(), now, &mut |alert| {
-            if outputs.admit(now) {
-                outputs.send(alert);
-            }
-        }),
-        None => {
-            if outputs.admit(now) {
-                outputs.send(make());
-            }
+    let mut pass = |alert: Alert| {
+        if outputs.admit(now) {
+            writer.add_alert(&alert);
         }
-    }
-}
-
-/// The alert of a rule that an event matched.
-pub(crate) fn of_rule(
-    rule: &Rule,
-    source: &SourceRules,
-    context: &mut EventContext<'_>,
-    evaluator: &mut Evaluator,
-    ts: u64,
-    hostname: &Arc<str>,
-) -> Alert {
-    let mut output = String::with_capacity(256);
-    rule.output().render(context, evaluator, &mut output);
-    let mut fields: Fields =
-        Vec::with_capacity(rule.output().fields().len() + rule.extra_fields().len());
-    add_fields(rule.output(), context, &mut fields);
-    add_extra(rule.extra_fields(), context, evaluator, &mut fields);
-    sort(&mut fields);
-    Alert {
-        ts,
-        rule: Arc::clone(rule.name()),
-        priority: rule.priority(),
-        source: Arc::clone(source.name()),
-        output,
-        fields,
-        tags: Some(Arc::clone(rule.tags())),
-        hostname: Arc::clone(hostname),
+    };
+    match deduplicator {
+        Some(deduplicator) => deduplicator.offer(alert, now, &mut pass),
+        None => pass(alert),
     }
 }
 
@@ -133,7 +102,8 @@ fn sort(fields: &mut Fields) {
     fields.dedup_by(|later, first| later.0 == first.0);
 }
 
-fn field_value(value: OutputValue) -> FieldValue {
+/// A value as alerts have it.
+pub(crate) fn field_value(value: OutputValue) -> FieldValue {
     match value {
         OutputValue::Null => FieldValue::Null,
         OutputValue::String(text) => FieldValue::String(text),

@@ -197,6 +197,43 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Try rules on the examples that stand beside them.
     TestRules(TestRules),
+    /// Show what a running engine is busy with: rules, system calls, processes, losses.
+    Top(Top),
+}
+
+/// Options of `top`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Top {
+    /// Socket of the engine (`top.socket` of its configuration).
+    #[arg(long = "socket", value_name = "PATH", default_value = config::TOP_SOCKET)]
+    pub(crate) socket: PathBuf,
+
+    /// Print one report, of all since the engine's start, and exit.
+    #[arg(long = "once")]
+    pub(crate) once: bool,
+
+    /// Print reports one after another instead of showing them on a screen; the default when
+    /// standard output is not a terminal.
+    #[arg(short = 'o', long = "output", value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<TopFormat>,
+
+    /// Milliseconds between two reports.
+    #[arg(long = "interval", value_name = "MS", default_value_t = 1000,
+          value_parser = clap::value_parser!(u64).range(50..))]
+    pub(crate) interval: u64,
+
+    /// Lines of each table in text.
+    #[arg(long = "rows", value_name = "N", default_value_t = 15)]
+    pub(crate) rows: usize,
+}
+
+/// Forms of `top`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum TopFormat {
+    /// Lines for reading.
+    Text,
+    /// Totals since the engine's start, a line of JSON for each report.
+    Json,
 }
 
 /// Options of `test-rules`.

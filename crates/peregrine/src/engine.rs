@@ -8,17 +8,23 @@ use capture::{EventDumpFlags, MachineInfo};
 use event::EventView;
 use event::render::BufferFormat;
 use field::{EventContext, Occurrence, Scratch, Surroundings};
-use output::Outputs;
+use output::{AlertWriter, Outputs};
 use rules::{Correlator, Matcher, Ruleset, is_for_rules};
 use state::State;
 
-use crate::alerts::{correlated, of_rule, send};
+use crate::activity::{self, Activity};
+use crate::alerts::{correlated, send};
+use crate::drafts::Drafts;
 use crate::match_capture::{self, MatchCapture, Moment, Wanted};
 use crate::picture::Picture;
 use crate::recorder::{Recorder, this_machine};
+use crate::top::Report;
 
 /// Events of the machine are of this source.
 pub(crate) const SOURCE: &str = "syscall";
+
+/// Alerts are handed out at the latest after so many events.
+const FLUSH_AFTER: u64 = 4096;
 
 /// What was done with events so far.
 #[derive(Clone, Copy, Default, Debug)]
@@ -45,6 +51,10 @@ pub(crate) struct Engine {
     matcher: Matcher,
     correlator: Option<Correlator<Alert>>,
     deduplicator: Option<Deduplicator>,
+    /// Must be [flushed](Self::flush) whenever there is a pause.
+    writer: AlertWriter,
+    drafts: Drafts,
+    activity: Activity,
     surroundings: Surroundings,
     scratch: Scratch,
     noted_drops: u64,
@@ -66,12 +76,17 @@ impl Engine {
         let mut surroundings = Surroundings::new(hostname);
         surroundings.zone = jiff::tz::TimeZone::system();
         surroundings.buffers = buffers;
+        let machine = this_machine(hostname);
+        let hostname: Arc<str> = hostname.into();
         Some(Self {
             state,
+            writer: outputs.writer(),
+            drafts: Drafts::new(&hostname),
+            activity: Activity::new(),
             outputs,
-            hostname: hostname.into(),
+            hostname,
             handled: Handled::default(),
-            machine: this_machine(hostname),
+            machine,
             recorder: None,
             match_capture: None,
             correlator: Correlator::new(Arc::clone(&ruleset)),
@@ -99,6 +114,7 @@ impl Engine {
             self.correlator = Correlator::new(Arc::clone(&ruleset));
             self.ruleset = ruleset;
             self.matcher = matcher;
+            self.drafts.clear();
         }
     }
 
@@ -135,6 +151,7 @@ impl Engine {
             handled,
             correlator,
             deduplicator,
+            writer,
             ..
         } = self;
         if let Some(correlator) = correlator
@@ -143,7 +160,7 @@ impl Engine {
             correlator.advance(now, &mut |at, mut alert| {
                 alert.ts = at;
                 handled.matches += 1;
-                send(outputs, deduplicator.as_mut(), at, || alert);
+                send(outputs, writer, deduplicator.as_mut(), at, alert);
             });
         }
         if let Some(captures) = &mut self.match_capture {
@@ -152,9 +169,29 @@ impl Engine {
         if let Some(deduplicator) = deduplicator {
             deduplicator.advance(now, &mut |alert| {
                 if outputs.admit(now) {
-                    outputs.send(alert);
+                    writer.add_alert(&alert);
                 }
             });
+        }
+    }
+
+    /// Hands out the alerts that were made. To be called whenever there is a pause.
+    pub(crate) fn flush(&mut self) {
+        self.writer.flush();
+    }
+
+    /// What it was busy with so far, as far as this side of the source of events knows.
+    pub(crate) fn report(&self) -> Report {
+        Report {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            events: self.handled.events,
+            matches: self.handled.matches,
+            alerts_dropped: self.outputs.counters().queue_drops(),
+            rules: activity::rules(&self.matcher, &self.ruleset),
+            syscalls: self.activity.syscalls(),
+            processes: self.activity.processes(),
+            ..Report::default()
         }
     }
 
@@ -177,14 +214,15 @@ impl Engine {
         if let Some(captures) = &mut self.match_capture {
             captures.end(&self.machine, &self.state);
         }
-        let (outputs, now) = (&self.outputs, self.previous_ts);
+        let (outputs, writer, now) = (&self.outputs, &mut self.writer, self.previous_ts);
         if let Some(deduplicator) = &mut self.deduplicator {
             deduplicator.finish(&mut |alert| {
                 if outputs.admit(now) {
-                    outputs.send(alert);
+                    writer.add_alert(&alert);
                 }
             });
         }
+        writer.finish();
     }
 
     /// Records every event from now on. The recording starts with the state at the first of them.
@@ -262,12 +300,18 @@ impl Engine {
         if self.first_ts == 0 {
             (self.first_ts, self.previous_ts) = (ts, ts);
         }
+        let timed = self.activity.begin(event.event_type());
+        if timed.is_some() {
+            self.matcher.time_next(activity::clock);
+        }
         self.pass_time(ts);
         let subject = self.state.apply(&event);
         if with_rules && is_for_rules(event.info()) {
             let Self {
                 state,
                 outputs,
+                writer,
+                drafts,
                 hostname,
                 handled,
                 ruleset,
@@ -300,9 +344,12 @@ impl Engine {
                     if let Some(captures) = match_capture {
                         captures.add(&mut wanted, rule);
                     }
-                    send(outputs, deduplicator.as_mut(), ts, || {
-                        of_rule(rule, source, context, evaluator, ts, hostname)
-                    });
+                    if deduplicator.is_some() {
+                        let alert = drafts.alert(rule, source, context, evaluator, writer);
+                        send(outputs, writer, deduplicator.as_mut(), ts, alert);
+                    } else if outputs.admit(ts) {
+                        drafts.write(rule, source, context, evaluator, writer);
+                    }
                 },
             );
             handled.matches += found as u64;
@@ -317,7 +364,7 @@ impl Engine {
                     });
                     if let Some(alert) = alert {
                         handled.matches += 1;
-                        send(outputs, deduplicator.as_mut(), ts, || alert);
+                        send(outputs, writer, deduplicator.as_mut(), ts, alert);
                     }
                 });
             }
@@ -341,5 +388,13 @@ impl Engine {
             );
         }
         self.previous_ts = ts;
+        if let Some(began) = timed {
+            let (event_type, tid) = (event.event_type(), event.tid());
+            self.activity.end(began, event_type, tid, &self.state);
+        }
+        // A ring can be long, and a replay has no pause at all.
+        if self.handled.events.is_multiple_of(FLUSH_AFTER) {
+            self.writer.flush();
+        }
     }
 }

@@ -12,6 +12,7 @@ use output::Outputs;
 
 use crate::drops::{DropMonitor, Report};
 use crate::statistics::Statistics;
+use crate::top::{self, TopSocket};
 
 /// What the source of events has counted since it was opened.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -44,6 +45,8 @@ pub(crate) struct Housekeeping {
     statistics: Option<Statistics>,
     drops: DropMonitor,
     hostname: Arc<str>,
+    began: u64,
+    top: Option<TopSocket>,
     next: u64,
 }
 
@@ -66,10 +69,35 @@ impl Housekeeping {
             statistics,
             drops: DropMonitor::new(drops, now),
             hostname: Arc::clone(hostname),
+            began: now,
+            top: None,
             next: 0,
         };
         keeping.plan(now);
         Ok(keeping)
+    }
+
+    /// Answers `peregrine top` at this socket from now on.
+    pub(crate) fn answer_top(&mut self, socket: TopSocket) {
+        self.top = Some(socket);
+    }
+
+    /// Whether somebody waits for a report.
+    pub(crate) fn report_is_wanted(&self) -> bool {
+        self.top.as_ref().is_some_and(TopSocket::is_wanted)
+    }
+
+    /// Gives a report, to which it adds what the source has counted, to those who wait.
+    pub(crate) fn give_report(&self, mut report: top::Report, now: u64, counters: &SourceCounters) {
+        report.uptime_ns = now.saturating_sub(self.began);
+        report.drops = counters.drops;
+        let kinds = counters.ring_full.iter();
+        report.drops_ring_full = kinds
+            .map(|(kind, count)| ((*kind).to_owned(), *count))
+            .collect();
+        if let Some(top) = &self.top {
+            top.answer(&report);
+        }
     }
 
     /// Whether something is to be done at this moment, ns since the epoch. Cheap enough to ask for

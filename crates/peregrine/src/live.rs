@@ -117,7 +117,11 @@ pub(crate) fn watch(
         let Drained::Events(handled) = drained else {
             break End::Source;
         };
+        engine.flush();
         let now = wall_clock();
+        if keeping.report_is_wanted() {
+            keeping.give_report(engine.report(), now, &source.counters());
+        }
         if keeping.is_due(now) {
             let counters = source.counters();
             exit |= keeping.run(now, &counters, &engine.outputs);

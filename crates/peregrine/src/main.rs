@@ -4,9 +4,11 @@
 //! configuration, the rules, then (unless it is a dry run) outputs, state, the source of events and
 //! the event loop. Errors are one line `Error: …` on standard error, and exit code 1.
 
+mod activity;
 mod alerts;
 mod args;
 mod channels;
+mod drafts;
 mod drops;
 mod engine;
 mod filter;
@@ -29,6 +31,9 @@ mod signals;
 mod statistics;
 mod summary;
 mod test_rules;
+mod top;
+#[cfg(test)]
+mod warm;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -80,8 +85,10 @@ fn start(args: &Args) -> Result<ExitCode> {
     if let Some(message) = args.not_yet.given() {
         bail!("{message}");
     }
-    if let Some(Command::TestRules(options)) = &args.command {
-        return test_rules::test_rules(options);
+    match &args.command {
+        Some(Command::TestRules(options)) => return test_rules::test_rules(options),
+        Some(Command::Top(options)) => return top::top(options),
+        None => {}
     }
     let mut out = io::stdout().lock();
     let format = match args.format {

@@ -26,6 +26,7 @@ use crate::match_capture::{self, MatchCapture};
 use crate::ptrace_source::PtraceSource;
 use crate::recorder::Recorder;
 use crate::signals::Signals;
+use crate::top::TopSocket;
 use crate::{replay, rule_files, summary};
 
 /// How long what waits in outputs may take at the end, when `output_timeout` is shorter.
@@ -90,6 +91,7 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         &Arc::from(hostname.as_str()),
         wall_clock(),
     )?;
+    answer_top(config, &mut keeping);
     let began = Instant::now();
 
     let result = match (&config.engine.kind, &config.engine.capture_file) {
@@ -162,6 +164,21 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         );
     }
     Ok(ended.code)
+}
+
+/// Listens for `peregrine top`, if events are watched live. To watch is what matters: without the
+/// socket it goes on.
+fn answer_top(config: &Config, keeping: &mut Housekeeping) {
+    let Some(path) = &config.top_socket else {
+        return;
+    };
+    if config.engine.kind == EngineKind::Replay {
+        return;
+    }
+    match TopSocket::listen(path) {
+        Ok(socket) => keeping.answer_top(socket),
+        Err(err) => tracing::debug!("`peregrine top` cannot be answered: {err:#}"),
+    }
 }
 
 /// Writing a capture would destroy it before it is read.

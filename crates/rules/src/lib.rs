@@ -25,6 +25,7 @@
 mod collect;
 mod compile;
 mod correlate;
+mod cost;
 pub mod describe;
 mod diagnostic;
 pub mod examples;
@@ -32,6 +33,7 @@ mod infer;
 mod item;
 mod load;
 mod matcher;
+mod plan;
 mod read;
 pub mod report;
 mod ruleset;
@@ -46,6 +48,7 @@ mod yaml;
 pub use correlate::{
     Correlation, CorrelationCounters, Correlator, Facts, OutputPart, Pattern, StepId,
 };
+pub use cost::{Costs, RuleCost};
 pub use diagnostic::{Code, Diagnostic, Label, Location, Place};
 pub use infer::EventTypes;
 pub use load::{AppendOutput, EventSource, ExtraField, Loaded, Settings, load};

@@ -14,6 +14,7 @@ use crate::compile::{Compilation, CompiledRule, Details};
 use crate::correlate::{Correlation, StepCandidate, build_correlation, index_steps};
 use crate::infer::EventTypes;
 use crate::load::{EventSource, Settings};
+use crate::plan::Plans;
 
 /// Whether one event can match several rules.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -187,10 +188,9 @@ pub struct SourceRules {
     name: Arc<str>,
     fields: Fields,
     pool: Arc<Pool>,
-    /// For each type of event, the rules that name it, in the order of definition.
-    by_type: Vec<Box<[Candidate]>>,
-    /// The rules that could match an event of any type.
-    any_type: Box<[Candidate]>,
+    /// For each type of event, the rules that name it, in the order of definition; then the rules
+    /// that could match an event of any type.
+    plans: Plans,
     /// For each type of event, the steps of `correlate` items that can match it; those of one item
     /// from the last to the first, so that no event serves for two steps in a row. Empty without
     /// such items.
@@ -213,14 +213,9 @@ impl SourceRules {
         &self.pool
     }
 
-    /// The rules to be evaluated for a type of event: those that name the type, then those that
-    /// name none.
-    pub(crate) fn candidates(&self, event_type: EventType) -> (&[Candidate], &[Candidate]) {
-        let typed = self
-            .by_type
-            .get(usize::from(event_type.0))
-            .map_or(&[][..], |rules| rules);
-        (typed, &self.any_type)
+    /// What is evaluated for each type of event.
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     /// The steps of `correlate` items to be evaluated for a type of event.
@@ -480,14 +475,12 @@ fn index_source(
             }
         }
     }
-    let by_type = by_type.into_iter().map(Vec::into_boxed_slice).collect();
     let steps = index_steps(&name, correlations);
     SourceRules {
         name,
         fields,
+        plans: Plans::new(&pool, &by_type, &any_type),
         pool,
-        by_type,
-        any_type: any_type.into_boxed_slice(),
         steps,
     }
 }

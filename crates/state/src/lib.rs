@@ -25,6 +25,7 @@ mod heal;
 mod interfaces;
 mod limits;
 mod lookup;
+mod names;
 mod path;
 mod purge;
 mod recent;

@@ -7,6 +7,7 @@ use crate::apply::entered::Entered;
 use crate::apply::pending::Pending;
 use crate::budget::Budget;
 use crate::files::{Files, FilesId};
+use crate::names::Names;
 use crate::purge::Purge;
 use crate::recent::RecentExits;
 use crate::threads::Threads;
@@ -57,6 +58,8 @@ pub struct State {
     pub(crate) without_role: Vec<(i64, i64)>,
     /// For paths in the making.
     pub(crate) scratch: Vec<u8>,
+    /// For names of files that are opened again.
+    pub(crate) names: Names,
 }
 
 impl State {
@@ -86,6 +89,7 @@ impl State {
             server_ports: FxHashSet::default(),
             without_role: Vec::new(),
             scratch: Vec::new(),
+            names: Names::default(),
             limits,
         }
     }
@@ -98,6 +102,13 @@ impl State {
     /// The thread with this id.
     pub fn thread(&self, tid: i64) -> Option<&Thread> {
         self.threads.get(tid)
+    }
+
+    /// A number that changes whenever something does that is kept of any thread, but for its
+    /// descriptors, the time it was last seen, memory and page faults. No two states have one in
+    /// common.
+    pub fn version(&self) -> u64 {
+        self.threads.version()
     }
 
     /// The main thread of a thread's process; `None` when it is not known.

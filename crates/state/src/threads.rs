@@ -1,5 +1,7 @@
 //! The thread table, with the threads of every process and the children of every thread.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rustc_hash::FxHashMap;
 
 use crate::Thread;
@@ -16,14 +18,40 @@ struct Process {
 
 /// All threads. Each stands in the list of its process, and each main thread in the list of its
 /// parent's children, so that neither has to be searched for when a thread exits.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct Threads {
+    /// See [`State::version`](crate::State::version).
+    version: u64,
     map: FxHashMap<i64, Box<Thread>>,
     processes: FxHashMap<i64, Process>,
     children: FxHashMap<i64, Vec<i64>>,
 }
 
+/// How many versions a table has before it could be mistaken for the next one's.
+const VERSIONS: u64 = 1 << 40;
+
+/// No two tables have a version in common.
+static TABLES: AtomicU64 = AtomicU64::new(0);
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self {
+            version: TABLES
+                .fetch_add(1, Ordering::Relaxed)
+                .wrapping_mul(VERSIONS),
+            map: FxHashMap::default(),
+            processes: FxHashMap::default(),
+            children: FxHashMap::default(),
+        }
+    }
+}
+
 impl Threads {
+    /// A number that changes with every thread.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.map.len()
     }
@@ -34,6 +62,13 @@ impl Threads {
 
     /// A thread to change, except `tid`, `pid`, `ptid` and `dead`, which the lists depend on.
     pub(crate) fn get_mut(&mut self, tid: i64) -> Option<&mut Thread> {
+        self.version += 1;
+        self.map.get_mut(&tid).map(Box::as_mut)
+    }
+
+    /// A thread to change in what has no part in its version: which descriptors it has, when it was
+    /// last seen, how much memory it uses and how many page faults it had.
+    pub(crate) fn get_quietly(&mut self, tid: i64) -> Option<&mut Thread> {
         self.map.get_mut(&tid).map(Box::as_mut)
     }
 
@@ -46,6 +81,7 @@ impl Threads {
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Thread> {
+        self.version += 1;
         self.map.values_mut().map(Box::as_mut)
     }
 
@@ -85,6 +121,7 @@ impl Threads {
 
     /// Takes a thread out.
     pub(crate) fn remove(&mut self, tid: i64) -> Option<Box<Thread>> {
+        self.version += 1;
         let thread = self.map.remove(&tid)?;
         if !thread.is_placeholder() {
             self.leave_process(&thread);
@@ -125,6 +162,7 @@ impl Threads {
 
     /// Marks a thread as exited or, when an exec takes over its id, as alive again.
     pub(crate) fn set_dead(&mut self, tid: i64, dead: bool) {
+        self.version += 1;
         let Some(thread) = self.map.get_mut(&tid).filter(|thread| thread.dead != dead) else {
             return;
         };
@@ -140,6 +178,7 @@ impl Threads {
 
     /// Makes `ptid` the parent of all threads of a process.
     pub(crate) fn set_parent(&mut self, pid: i64, ptid: i64) {
+        self.version += 1;
         let Some(process) = self.processes.get(&pid) else {
             return;
         };
@@ -154,6 +193,7 @@ impl Threads {
     }
 
     fn attach(&mut self, mut thread: Box<Thread>) {
+        self.version += 1;
         if !thread.is_placeholder() {
             let process = self.processes.entry(thread.pid).or_default();
             thread.group_slot = process.tids.len();

@@ -8,7 +8,9 @@ mod operand;
 mod types;
 mod warn;
 
+use std::collections::BTreeMap;
 use std::hash::Hash;
+use std::sync::atomic::AtomicUsize;
 
 use hashbrown::HashMap;
 
@@ -16,11 +18,14 @@ pub use error::{CompileError, CompileErrorKind, Warning, WarningKind};
 
 use crate::ast::{Expr, ExprKind, Operand, Operator, Quantifier};
 use crate::context::{Catalog, Shape};
+use crate::eval::memo::Place;
+use crate::index::{Kind, TextIndex};
 use crate::matching::matcher::Matcher;
 use crate::pool::{
-    CheckDef, CheckId, CondId, Constant, OperandDef, OperandDefKind, OperandId, Pool, RightDef,
+    CheckDef, CheckId, CondId, Constant, NodeDef, OperandDef, OperandDefKind, OperandId, Pool,
+    RightDef,
 };
-use crate::program::{Fold, Test, TextIndex};
+use crate::program::{Fold, Test};
 use crate::span::Span;
 use crate::value::ValueType;
 use nodes::Nodes;
@@ -34,6 +39,8 @@ pub struct PoolBuilder {
     operands: Vec<OperandDef>,
     operand_ids: Ids<OperandDef>,
     operand_costs: Vec<u32>,
+    /// For each operand whether it is a field whose value lasts.
+    lasting: Vec<bool>,
     checks: Vec<CheckDef>,
     check_ids: Ids<CheckDef>,
     tests: Vec<Test>,
@@ -125,12 +132,20 @@ impl PoolBuilder {
     /// The pool, ready to be evaluated.
     pub fn finish(mut self) -> Pool {
         let indexes = self.share_look_ups();
+        let lasting_indexes = indexes
+            .iter()
+            .map(|index| self.lasting[index.operand.0 as usize]);
         Pool {
+            node_places: Place::number(self.lasting_nodes().into_iter()),
+            index_places: Place::number(lasting_indexes),
+            dispatches: AtomicUsize::new(0),
             operands: self.operands,
+            operand_costs: self.operand_costs,
             checks: self.checks,
             tests: self.tests,
             nodes: self.nodes.nodes,
             children: self.nodes.children,
+            costs: self.nodes.costs,
             indexes,
         }
     }
@@ -184,6 +199,7 @@ impl PoolBuilder {
         let id = intern(def, &mut self.operand_ids, &mut self.operands);
         if id as usize == self.operand_costs.len() {
             self.operand_costs.push(cost);
+            self.lasting.push(false);
         }
         Resolved {
             id: OperandId(id),
@@ -197,8 +213,9 @@ impl PoolBuilder {
         &self.operands[operand.0 as usize]
     }
 
-    fn set_field_cost(&mut self, operand: OperandId, cost: u32) {
+    fn describe_field(&mut self, operand: OperandId, cost: u32, lasts: bool) {
         self.operand_costs[operand.0 as usize] = cost;
+        self.lasting[operand.0 as usize] = lasts;
     }
 
     /// The condition that a check is. Fails when a regular expression is wrong.
@@ -233,30 +250,55 @@ impl PoolBuilder {
         Ok(self.nodes.check(CheckId(id), cost))
     }
 
-    /// Lets checks for equality with texts share one look-up for each operand.
+    /// For each node whether its result lasts.
+    fn lasting_nodes(&self) -> Vec<bool> {
+        let mut lasting: Vec<bool> = Vec::with_capacity(self.nodes.nodes.len());
+        for node in &self.nodes.nodes {
+            // What a node is made of comes before it.
+            let lasts = match *node {
+                NodeDef::Always => true,
+                NodeDef::Check(check) => {
+                    let check = &self.checks[check.0 as usize];
+                    let right = match check.right {
+                        RightDef::Operand(right) => self.lasting[right.0 as usize],
+                        _ => true,
+                    };
+                    self.lasting[check.left.0 as usize] && right
+                }
+                NodeDef::And { first, length } | NodeDef::Or { first, length } => {
+                    let operands = &self.nodes.children[first as usize..][..length as usize];
+                    operands.iter().all(|operand| lasting[operand.index()])
+                }
+            };
+            lasting.push(lasts);
+        }
+        lasting
+    }
+
+    /// Lets checks that compare the same operand with texts share one look-up.
     fn share_look_ups(&mut self) -> Vec<TextIndex> {
-        let mut checks_on: Vec<Vec<usize>> = vec![Vec::new(); self.operands.len()];
+        let mut checks_on: BTreeMap<(u32, Kind), Vec<usize>> = BTreeMap::new();
         for (id, check) in self.checks.iter().enumerate() {
-            if equal_to_texts(check).is_some() {
-                checks_on[check.left.0 as usize].push(id);
+            if let Some((kind, _)) = texts(check) {
+                checks_on.entry((check.left.0, kind)).or_default().push(id);
             }
         }
         let mut indexes = Vec::new();
-        for (operand, checks) in checks_on.iter().enumerate() {
-            // One check alone has nothing to share.
-            if checks.len() < 2 {
+        for ((operand, kind), checks) in checks_on {
+            if checks.len() < kind.worthwhile() {
                 continue;
             }
             let id = |id: usize| u32::try_from(id).expect("a pool has less than 4 G checks");
             for (slot, &check) in checks.iter().enumerate() {
-                let fold = fold(&self.checks[check], self.operands[operand].shape);
+                let fold = fold(&self.checks[check], self.operands[operand as usize].shape);
                 let (index, slot) = (id(indexes.len()), id(slot));
                 self.tests[check] = Test::Indexed { fold, index, slot };
             }
             let sets = checks.iter().map(|&check| {
-                equal_to_texts(&self.checks[check]).expect("only such checks were collected")
+                let found = texts(&self.checks[check]);
+                found.map(|(_, texts)| texts).unwrap_or_default()
             });
-            indexes.push(TextIndex::new(OperandId(id(operand)), sets));
+            indexes.push(TextIndex::new(kind, OperandId(operand), sets));
         }
         indexes
     }
@@ -271,17 +313,31 @@ fn intern<T: Clone + Eq + Hash>(value: T, ids: &mut Ids<T>, values: &mut Vec<T>)
     id
 }
 
-/// The texts that a check asks to be equal to, if that is all it asks.
-fn equal_to_texts(check: &CheckDef) -> Option<Vec<&[u8]>> {
-    let constants = match (check.operator, &check.right) {
-        (Operator::Eq | Operator::Ne, RightDef::Constant(constant)) => {
-            std::slice::from_ref(constant)
-        }
+/// The texts of which a check asks whether one is equal to a value, begins it, ends it or is in it,
+/// if that is all it asks.
+fn texts(check: &CheckDef) -> Option<(Kind, Vec<&[u8]>)> {
+    let (operator, constants) = match (check.operator, &check.right) {
+        (operator, RightDef::Constant(constant)) => (operator, std::slice::from_ref(constant)),
         (Operator::In | Operator::Intersects, RightDef::Constants(constants))
-        | (Operator::Ne, RightDef::Quantified(Quantifier::AllOf, constants)) => constants,
+        | (Operator::Ne, RightDef::Quantified(Quantifier::AllOf, constants)) => {
+            (Operator::Eq, constants.as_slice())
+        }
+        (operator, RightDef::Quantified(Quantifier::AnyOf, constants))
+            if operator != Operator::Ne =>
+        {
+            (operator, constants.as_slice())
+        }
         _ => return None,
     };
-    constants.iter().map(Constant::bytes).collect()
+    let kind = match operator {
+        Operator::Eq | Operator::Ne => Kind::Equal,
+        Operator::StartsWith | Operator::BStartsWith => Kind::Prefix,
+        Operator::EndsWith => Kind::Suffix,
+        Operator::Contains | Operator::BContains => Kind::Substring,
+        _ => return None,
+    };
+    let texts: Option<_> = constants.iter().map(Constant::bytes).collect();
+    Some((kind, texts?))
 }
 
 /// How a check is evaluated as long as nothing is shared.

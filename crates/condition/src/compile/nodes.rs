@@ -8,7 +8,7 @@ use crate::pool::{CheckId, CondId, NodeDef};
 pub(super) struct Nodes {
     pub(super) nodes: Vec<NodeDef>,
     pub(super) children: Vec<CondId>,
-    costs: Vec<u32>,
+    pub(super) costs: Vec<u32>,
     checks: HashMap<CheckId, CondId, foldhash::fast::FixedState>,
     /// By kind (true for `and`) and sorted operands.
     known: HashMap<(bool, Box<[CondId]>), CondId, foldhash::fast::FixedState>,

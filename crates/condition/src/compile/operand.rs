@@ -57,7 +57,8 @@ impl PoolBuilder {
                 let kind = OperandDefKind::Field(desc.id);
                 let resolved = self.define(kind, desc.ty, desc.shape);
                 let cost = compilation.catalog.cost(desc.id);
-                self.set_field_cost(resolved.id, cost);
+                let lasts = compilation.catalog.lasts(desc.id);
+                self.describe_field(resolved.id, cost, lasts);
                 Some(Resolved {
                     field: Some(desc),
                     ..resolved

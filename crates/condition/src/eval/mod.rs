@@ -2,10 +2,12 @@
 //!
 //! What was found out about an event is stamped with the number of the event, its epoch: nothing
 //! has to be cleared for the next one, and each node of the graph is evaluated at most once per
-//! event, however many conditions contain it.
+//! event, however many conditions contain it. What only depends on the subject of the event, its
+//! process, is kept for the next event of the same subject.
 
 mod base64;
 mod getopt;
+pub(crate) mod memo;
 mod transform;
 mod values;
 
@@ -15,10 +17,12 @@ use std::sync::Arc;
 
 use crate::ast::Quantifier;
 use crate::context::{Context, Shape};
+use crate::dispatch::{Dispatch, Step};
 use crate::matching::matcher::{Matcher, compare};
 use crate::pool::{CheckId, CondId, NodeDef, OperandDefKind, OperandId, Pool};
 use crate::program::{Fold, Test};
 use crate::value::Value;
+use memo::{LookUp, Memos};
 use transform::Call;
 use values::Values;
 
@@ -45,12 +49,29 @@ impl Evaluator {
     /// Forgets the event before. Must be called whenever the values in the context may have
     /// changed.
     pub fn begin_event(&mut self) {
-        self.state.begin_event();
+        self.state.begin_event(None);
+    }
+
+    /// As [`begin_event`](Self::begin_event), but keeps what was found out about the subject of this
+    /// event, if the context [names it](Context::subject) and knows nothing new of it.
+    pub fn begin_event_of<C: Context + ?Sized>(&mut self, context: &C) {
+        self.state.begin_event(context.subject());
     }
 
     /// Whether a condition of the pool holds in the current event.
     pub fn matches<C: Context + ?Sized>(&mut self, condition: CondId, context: &mut C) -> bool {
         self.state.condition(&self.pool, condition, context)
+    }
+
+    /// Writes into `live`, which must have [`Dispatch::words`] words, a bit for each condition of
+    /// a dispatch made from this pool: those without one do not hold in the current event.
+    pub fn live<C: Context + ?Sized>(
+        &mut self,
+        dispatch: &Dispatch,
+        context: &mut C,
+        live: &mut [u64],
+    ) {
+        self.state.live(&self.pool, dispatch, context, live);
     }
 
     /// Calls `visit` with each value of a field or transformer until it breaks. Returns whether
@@ -67,76 +88,59 @@ impl Evaluator {
 
 #[derive(Debug)]
 struct State {
-    /// The number of the current event; never 0, and less than 2³¹.
-    epoch: u32,
-    /// For each node the epoch of its result, shifted left by one, and the result.
-    nodes: Vec<u32>,
+    memos: Memos,
+    /// The number of the current event; never 0.
+    event: u64,
     /// For each operand that is a transformer its values.
     transformed: Vec<Transformed>,
-    look_ups: Vec<LookUp>,
     /// Space for values of a right-hand side.
     right: Values,
     /// Space for text that must become UTF-8.
     text: String,
+    /// Space for text that is looked up from its end.
+    turned: Vec<u8>,
+    /// Space for the conditions that a look-up leaves.
+    hits: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Transformed {
-    epoch: u32,
+    event: u64,
     present: bool,
     values: Values,
 }
 
-/// The answers of a [`TextIndex`](crate::program::TextIndex).
-#[derive(Debug)]
-struct LookUp {
-    epoch: u32,
-    /// Whether there is a value.
-    present: bool,
-    /// For each slot, whether one value is in its set.
-    some: Box<[u64]>,
-    /// For each slot, whether all values are.
-    all: Box<[u64]>,
+/// After so many events of a subject it pays to find out everything about it that rules out
+/// conditions.
+const WORTH_A_MASK: u32 = 16;
+
+/// Whether a bit is set in both.
+fn any_common(left: &[u64], right: &[u64]) -> bool {
+    left.iter()
+        .zip(right)
+        .any(|(left, right)| left & right != 0)
 }
 
 impl State {
     fn new(pool: &Pool) -> Self {
-        let look_up = |words| LookUp {
-            epoch: 0,
-            present: false,
-            some: vec![0; words].into(),
-            all: vec![0; words].into(),
-        };
         Self {
-            epoch: 1,
-            nodes: vec![0; pool.nodes.len()],
+            memos: Memos::new(pool),
+            event: 1,
             transformed: pool
                 .operands
                 .iter()
                 .map(|_| Transformed::default())
                 .collect(),
-            look_ups: pool
-                .indexes
-                .iter()
-                .map(|index| look_up(index.words))
-                .collect(),
             right: Values::default(),
             text: String::new(),
+            turned: Vec::new(),
+            hits: Vec::new(),
         }
     }
 
-    fn begin_event(&mut self) {
-        self.epoch += 1;
-        if self.epoch == 1 << 31 {
-            self.nodes.fill(0);
-            self.transformed
-                .iter_mut()
-                .for_each(|transformed| transformed.epoch = 0);
-            self.look_ups
-                .iter_mut()
-                .for_each(|look_up| look_up.epoch = 0);
-            self.epoch = 1;
-        }
+    fn begin_event(&mut self, subject: Option<(u64, u64)>) {
+        self.event += 1;
+        self.memos.begin(subject);
     }
 
     fn condition<C: Context + ?Sized>(
@@ -146,8 +150,10 @@ impl State {
         context: &mut C,
     ) -> bool {
         let index = condition.index();
-        let known = self.nodes[index];
-        let result = if known >> 1 == self.epoch {
+        let place = pool.node_places[index];
+        let memo = self.memos.of(place);
+        let known = memo.nodes[place.index()];
+        let result = if known >> 1 == memo.epoch {
             known & 1 == 1
         } else {
             let result = match pool.nodes[index] {
@@ -162,10 +168,79 @@ impl State {
                     .iter()
                     .any(|&operand| self.condition(pool, operand, context)),
             };
-            self.nodes[index] = self.epoch << 1 | u32::from(result);
+            let memo = self.memos.of(place);
+            memo.nodes[place.index()] = memo.epoch << 1 | u32::from(result);
             result
         };
         result != condition.negated()
+    }
+
+    fn live<C: Context + ?Sized>(
+        &mut self,
+        pool: &Pool,
+        dispatch: &Dispatch,
+        context: &mut C,
+        live: &mut [u64],
+    ) {
+        let mask = self.memos.of_subject().mask(dispatch.number);
+        if mask.ready {
+            live.copy_from_slice(&mask.bits);
+        } else {
+            live.copy_from_slice(&dispatch.all);
+            mask.wanted += 1;
+            if mask.wanted >= WORTH_A_MASK {
+                for step in &dispatch.lasting {
+                    self.step(pool, step, context, live);
+                }
+                let mask = self.memos.of_subject().mask(dispatch.number);
+                mask.bits.clear();
+                mask.bits.extend_from_slice(live);
+                mask.ready = true;
+            } else {
+                for step in &dispatch.lasting[..dispatch.worthwhile] {
+                    self.step(pool, step, context, live);
+                }
+            }
+        }
+        for step in &dispatch.steps {
+            self.step(pool, step, context, live);
+        }
+    }
+
+    fn step<C: Context + ?Sized>(
+        &mut self,
+        pool: &Pool,
+        step: &Step,
+        context: &mut C,
+        live: &mut [u64],
+    ) {
+        match step {
+            Step::Shared { condition, users } => {
+                if any_common(live, users) && !self.condition(pool, *condition, context) {
+                    live.iter_mut()
+                        .zip(users)
+                        .for_each(|(live, users)| *live &= !users);
+                }
+            }
+            Step::LookUp(look_up) => {
+                if !any_common(live, &look_up.users) {
+                    return;
+                }
+                let mut hits = mem::take(&mut self.hits);
+                hits.clear();
+                hits.resize(live.len(), 0);
+                for part in &look_up.parts {
+                    let found = self.looked_up(pool, part.index, context);
+                    if found.present {
+                        part.add_hits(&found.some, &mut hits);
+                    }
+                }
+                for ((live, users), hits) in live.iter_mut().zip(&look_up.users).zip(&hits) {
+                    *live &= !users | hits;
+                }
+                self.hits = hits;
+            }
+        }
     }
 
     fn check<C: Context + ?Sized>(&mut self, pool: &Pool, check: CheckId, context: &mut C) -> bool {
@@ -273,25 +348,7 @@ impl State {
         fold: Fold,
         context: &mut C,
     ) -> bool {
-        if self.look_ups[index].epoch != self.epoch {
-            let text_index = &pool.indexes[index];
-            let def = pool.operand(text_index.operand);
-            if let (OperandDefKind::Field(field), Shape::Scalar) = (&def.kind, def.shape) {
-                let look_up = &mut self.look_ups[index];
-                look_up.epoch = self.epoch;
-                look_up.present = false;
-                if let Some(Value::Bytes(text)) = context.value(*field) {
-                    look_up.present = true;
-                    match text_index.row(text) {
-                        Some(row) => look_up.some.copy_from_slice(row),
-                        None => look_up.some.fill(0),
-                    }
-                }
-            } else {
-                self.look_up_each(pool, index, context);
-            }
-        }
-        let look_up = &self.look_ups[index];
+        let look_up = self.looked_up(pool, index, context);
         let bit = |words: &[u64]| words[slot / 64] >> (slot % 64) & 1 == 1;
         look_up.present
             && match fold {
@@ -301,12 +358,45 @@ impl State {
             }
     }
 
+    /// The answers of an index, found out at most once per event.
+    fn looked_up<C: Context + ?Sized>(
+        &mut self,
+        pool: &Pool,
+        index: usize,
+        context: &mut C,
+    ) -> &LookUp {
+        let place = pool.index_places[index];
+        let memo = self.memos.of(place);
+        let epoch = memo.epoch;
+        if memo.look_ups[place.index()].epoch != epoch {
+            let text_index = &pool.indexes[index];
+            let def = pool.operand(text_index.operand);
+            if let (OperandDefKind::Field(field), Shape::Scalar) = (&def.kind, def.shape) {
+                let look_up = &mut memo.look_ups[place.index()];
+                look_up.epoch = epoch;
+                look_up.present = false;
+                if let Some(Value::Bytes(text)) = context.value(*field) {
+                    look_up.present = true;
+                    text_index.find(text, &mut look_up.some, &mut self.turned);
+                }
+            } else {
+                self.look_up_each(pool, index, context);
+            }
+        }
+        &self.memos.of(place).look_ups[place.index()]
+    }
+
     /// Looks up each value of an operand that may have several.
     fn look_up_each<C: Context + ?Sized>(&mut self, pool: &Pool, index: usize, context: &mut C) {
         let text_index = &pool.indexes[index];
-        let look_up = &mut self.look_ups[index];
+        let place = pool.index_places[index];
+        let memo = self.memos.of(place);
+        let epoch = memo.epoch;
+        let look_up = &mut memo.look_ups[place.index()];
         let mut some = mem::take(&mut look_up.some);
         let mut all = mem::take(&mut look_up.all);
+        let mut one = mem::take(&mut look_up.one);
+        let mut turned = mem::take(&mut self.turned);
         some.fill(0);
         all.fill(u64::MAX);
         let mut present = false;
@@ -315,22 +405,20 @@ impl State {
                 return ControlFlow::Continue(());
             };
             present = true;
-            match text_index.row(text) {
-                Some(row) => {
-                    some.iter_mut()
-                        .zip(row)
-                        .for_each(|(some, row)| *some |= row);
-                    all.iter_mut().zip(row).for_each(|(all, row)| *all &= row);
-                }
-                None => all.fill(0),
-            }
+            text_index.find(text, &mut one, &mut turned);
+            some.iter_mut()
+                .zip(&one)
+                .for_each(|(some, one)| *some |= one);
+            all.iter_mut().zip(&one).for_each(|(all, one)| *all &= one);
             ControlFlow::Continue(())
         });
-        self.look_ups[index] = LookUp {
-            epoch: self.epoch,
+        self.turned = turned;
+        self.memos.of(place).look_ups[place.index()] = LookUp {
+            epoch,
             present,
             some,
             all,
+            one,
         };
     }
 
@@ -412,12 +500,12 @@ impl State {
         context: &mut C,
     ) -> &Transformed {
         let slot = operand.0 as usize;
-        if self.transformed[slot].epoch != self.epoch {
+        if self.transformed[slot].event != self.event {
             let mut values = mem::take(&mut self.transformed[slot].values);
             values.clear();
             let present = transform::evaluate(call, self, pool, context, &mut values).is_some();
             self.transformed[slot] = Transformed {
-                epoch: self.epoch,
+                event: self.event,
                 present,
                 values,
             };

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use condition::{
-    CondId, Evaluator, ParseOptions, PoolBuilder, Position, parse, parse_operand, parse_recovering,
+    CondId, Dispatch, Evaluator, ParseOptions, PoolBuilder, Position, parse, parse_operand,
+    parse_recovering,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -139,6 +140,85 @@ proptest! {
             evaluator.begin_event();
             for (tree, &condition) in trees.iter().zip(&conditions) {
                 let expected = naive::holds(tree, values);
+                prop_assert_eq!(evaluator.matches(condition, &mut event), expected, "{}", tree);
+            }
+        }
+    }
+}
+
+proptest! {
+    // Each case is many conditions.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_a_dispatch_rules_out_does_not_hold(
+        trees in vec(generate::typed_tree(), 1..70),
+        events in vec(generate::event(), 1..4),
+    ) {
+        let mut catalog = generate::catalog();
+        let mut builder = PoolBuilder::new();
+        let mut conditions: Vec<CondId> = Vec::new();
+        for tree in &trees {
+            conditions.push(builder.add(tree, &mut catalog).unwrap().condition);
+        }
+        let pool = Arc::new(builder.finish());
+        let dispatch = Dispatch::new(&pool, &conditions);
+        let mut evaluator = Evaluator::new(pool);
+        let mut live = vec![0; dispatch.words()];
+        for values in &events {
+            let mut event = generate::context(values, &mut catalog);
+            evaluator.begin_event();
+            evaluator.live(&dispatch, &mut event, &mut live);
+            for (number, (tree, &condition)) in trees.iter().zip(&conditions).enumerate() {
+                let expected = naive::holds(tree, values);
+                let is_live = live[number / 64] >> (number % 64) & 1 == 1;
+                prop_assert!(is_live || !expected, "{}", tree);
+                prop_assert_eq!(evaluator.matches(condition, &mut event), expected, "{}", tree);
+            }
+        }
+    }
+
+    /// Events of a few subjects, about which something new is known now and then. Half of the fields
+    /// last.
+    #[test]
+    fn what_is_kept_of_a_subject_is_still_so(
+        trees in vec(generate::typed_tree(), 1..20),
+        subjects in vec(generate::event(), 3),
+        news in vec(generate::event(), 3),
+        events in vec((generate::event(), 0usize..4, 0u8..20), 1..90),
+    ) {
+        const LASTING: &[&str] = &["t.text", "t.any", "n.one", "i.any"];
+        let mut catalog = generate::catalog();
+        catalog.lasting = LASTING.to_vec();
+        let mut builder = PoolBuilder::new();
+        let mut conditions: Vec<CondId> = Vec::new();
+        for tree in &trees {
+            conditions.push(builder.add(tree, &mut catalog).unwrap().condition);
+        }
+        let pool = Arc::new(builder.finish());
+        let dispatch = Dispatch::new(&pool, &conditions);
+        let mut evaluator = Evaluator::new(pool);
+        let mut live = vec![0; dispatch.words()];
+        let (mut subjects, mut news, mut version) = (subjects, news, 0);
+        for (mut values, subject, change) in events {
+            if change == 0 && let Some(new) = news.pop() {
+                version += 1;
+                subjects[version as usize % 3] = new;
+            }
+            // Two of the subjects fall together. Of the one that is not known, nothing lasts.
+            let known = subjects.get(subject);
+            let numbered = known.map(|_| ([3, 19, 4][subject], version));
+            for (name, lasting) in known.into_iter().flatten().filter(|(name, _)| LASTING.contains(name)) {
+                values.insert(name, lasting.clone());
+            }
+            let mut event = generate::context(&values, &mut catalog);
+            event.subject = numbered;
+            evaluator.begin_event_of(&event);
+            evaluator.live(&dispatch, &mut event, &mut live);
+            for (number, (tree, &condition)) in trees.iter().zip(&conditions).enumerate() {
+                let expected = naive::holds(tree, &values);
+                let is_live = live[number / 64] >> (number % 64) & 1 == 1;
+                prop_assert!(is_live || !expected, "{}", tree);
                 prop_assert_eq!(evaluator.matches(condition, &mut event), expected, "{}", tree);
             }
         }

@@ -5,11 +5,11 @@
 
 mod seed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use capture::{Block, Reader};
-use condition::{Catalog, FieldId};
+use condition::{Catalog, Context, FieldId};
 use event::EventView;
 use field::{EventContext, Fields, Occurrence, OutputValue, Scratch, Surroundings};
 use serde_json::Value;
@@ -46,12 +46,17 @@ struct Mismatches {
     examples: Vec<String>,
 }
 
+/// For each thread the values of fields that last, and the version of the state.
+type Kept = HashMap<u64, (u64, Vec<(String, OutputValue)>)>;
+
 struct Replay<'a> {
     fields: &'a Fields,
     ids: &'a [(String, FieldId)],
     expected: BTreeMap<u64, Value>,
     mismatches: &'a mut BTreeMap<String, Mismatches>,
     compared: usize,
+    /// How often something was known of the thread already.
+    kept: usize,
 }
 
 impl Replay<'_> {
@@ -61,6 +66,7 @@ impl Replay<'_> {
         let mut state = State::new(Limits::default());
         let surroundings = Surroundings::new("host");
         let mut scratch = Scratch::new();
+        let mut kept = Kept::new();
         let (mut number, mut first_ts, mut previous_ts) = (0, 0, 0);
         while let Some(block) = reader.next_block().unwrap() {
             let event = match block {
@@ -89,6 +95,20 @@ impl Replay<'_> {
                 (first_ts, previous_ts) = (view.ts(), view.ts());
             }
             let subject = state.apply(&view);
+            if subject.known {
+                let now = Occurrence {
+                    event: &view,
+                    number,
+                    cpu: Some(event.cpu),
+                    first_ts,
+                    previous_ts,
+                    state: &state,
+                    subject,
+                    surroundings: &surroundings,
+                };
+                let mut context = EventContext::new(self.fields, now, &mut scratch);
+                self.check_lasting(&name, number, &mut kept, &mut context);
+            }
             if let Some(expected) = self.expected.remove(&number) {
                 let now = Occurrence {
                     event: &view,
@@ -110,6 +130,26 @@ impl Replay<'_> {
             left.is_none(),
             "{name}: event {left:?} did not occur, there are {number}"
         );
+    }
+
+    /// What conditions may keep of a thread must be what they would find again.
+    fn check_lasting(
+        &mut self,
+        capture: &str,
+        number: u64,
+        kept: &mut Kept,
+        context: &mut EventContext<'_>,
+    ) {
+        let (tid, version) = context.subject().unwrap();
+        let lasting = self.ids.iter().filter(|(_, id)| self.fields.lasts(*id));
+        let values: Vec<_> = lasting
+            .map(|(name, id)| (name.clone(), context.output_value(*id)))
+            .collect();
+        if let Some((_, before)) = kept.get(&tid).filter(|(known, _)| *known == version) {
+            assert_eq!(&values, before, "{capture} event {number}");
+            self.kept += 1;
+        }
+        kept.insert(tid, (version, values));
     }
 
     fn compare(
@@ -165,7 +205,7 @@ fn fields_of_replayed_captures() {
     assert!(ids.len() > 80, "{} fields", ids.len());
 
     let mut mismatches = BTreeMap::new();
-    let (mut compared, mut files) = (0, 0);
+    let (mut compared, mut kept, mut files) = (0, 0, 0);
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "scap") {
@@ -183,11 +223,17 @@ fn fields_of_replayed_captures() {
             expected,
             mismatches: &mut mismatches,
             compared: 0,
+            kept: 0,
         };
         replay.run(&path);
         compared += replay.compared;
+        kept += replay.kept;
         files += 1;
     }
+    assert!(
+        kept > 100,
+        "{kept} events of threads of which something was kept"
+    );
     assert!(files > 0, "no captures in {}", folder.display());
     eprintln!(
         "{compared} values of {} fields in {files} captures compared",

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use alert::{Alert, FieldValue, INTERNAL_SOURCE, Renderer};
+use alert::{Alert, Draft, DraftValue, FieldValue, INTERNAL_SOURCE, Priority, Renderer, Stencil};
 use outputs_api::schema::Source;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
@@ -24,17 +24,14 @@ impl MessageWriter {
         alert: &Alert,
         line: &str,
     ) {
-        let seconds = alert.ts / 1_000_000_000;
-        let nanoseconds = alert.ts % 1_000_000_000;
-        encode_key(1, WireType::LengthDelimited, out);
-        encode_varint((number_len(seconds) + number_len(nanoseconds)) as u64, out);
-        number(out, 1, seconds);
-        number(out, 2, nanoseconds);
-
-        number(out, 2, u64::from(alert.priority.number()));
-        number(out, 3, source_kind(&alert.source) as u64);
-        string(out, 4, &alert.rule);
-        string(out, 5, line);
+        head(
+            out,
+            alert.ts,
+            alert.priority,
+            &alert.source,
+            &alert.rule,
+            line,
+        );
         if let Some(name) = renderer.time_field(alert) {
             self.text.clear();
             renderer.time(&mut self.text, alert.ts);
@@ -49,13 +46,71 @@ impl MessageWriter {
                 field(out, name, &self.text);
             }
         }
-        string(out, 7, &alert.hostname);
-        for tag in alert.tags.as_deref().unwrap_or_default() {
-            // An empty string in a list is still an item, so it is written.
-            bytes(out, 8, tag);
-        }
-        string(out, 9, &alert.source);
+        let tags = alert.tags.as_deref().unwrap_or_default();
+        tail(out, &alert.hostname, tags, &alert.source);
     }
+
+    /// Appends the message of a drafted alert whose line is `line`.
+    pub(crate) fn write_draft(
+        &mut self,
+        out: &mut Vec<u8>,
+        renderer: &mut Renderer,
+        stencil: &Stencil,
+        draft: &Draft,
+        line: &str,
+    ) {
+        let subject = stencil.subject();
+        head(
+            out,
+            draft.ts(),
+            subject.priority,
+            &subject.source,
+            &subject.rule,
+            line,
+        );
+        if let Some(name) = renderer.draft_time_field(stencil) {
+            self.text.clear();
+            renderer.time(&mut self.text, draft.ts());
+            field(out, name, &self.text);
+        }
+        for (name, (value, text)) in subject.names.iter().zip(draft.fields()) {
+            match value {
+                DraftValue::Null => field(out, name, "<NA>"),
+                DraftValue::Text | DraftValue::Plain => field(out, name, text),
+                DraftValue::Other(value) => {
+                    self.text.clear();
+                    write!(self.text, "{value}").expect("writing to a string cannot fail");
+                    field(out, name, &self.text);
+                }
+            }
+        }
+        tail(out, &subject.hostname, &subject.tags, &subject.source);
+    }
+}
+
+/// What comes before the fields.
+fn head(out: &mut Vec<u8>, ts: u64, priority: Priority, source: &str, rule: &str, line: &str) {
+    let seconds = ts / 1_000_000_000;
+    let nanoseconds = ts % 1_000_000_000;
+    encode_key(1, WireType::LengthDelimited, out);
+    encode_varint((number_len(seconds) + number_len(nanoseconds)) as u64, out);
+    number(out, 1, seconds);
+    number(out, 2, nanoseconds);
+
+    number(out, 2, u64::from(priority.number()));
+    number(out, 3, source_kind(source) as u64);
+    string(out, 4, rule);
+    string(out, 5, line);
+}
+
+/// What comes after the fields.
+fn tail(out: &mut Vec<u8>, hostname: &str, tags: &[String], source: &str) {
+    string(out, 7, hostname);
+    for tag in tags {
+        // An empty string in a list is still an item, so it is written.
+        bytes(out, 8, tag);
+    }
+    string(out, 9, source);
 }
 
 /// The number in `source_deprecated`, from before sources had names.

@@ -1,8 +1,9 @@
 //! One ring, as the kernel lays it out.
 //!
 //! A `BPF_MAP_TYPE_RINGBUF` maps as one page with the consumer's position, one with the producer's,
-//! and the data, twice in a row, so that a record which wraps around is still one slice. Positions
-//! count bytes and never wrap. A record starts on 8 bytes with a header: its length, whose two top
+//! and the data, twice in a row, so that a record which wraps around is still one slice. Here the data
+//! is only mapped once, because each mapping counts as resident memory from the beginning: the few
+//! records that wrap around are copied. Positions count bytes and never wrap. A record starts on 8 bytes with a header: its length, whose two top
 //! bits say "still being written" and "never mind", and a word for the kernel itself.
 
 #![expect(unsafe_code, reason = "memory shared with the kernel programs")]
@@ -41,6 +42,8 @@ pub(crate) struct Ring {
     consumer: Mapping,
     producer: Mapping,
     cpu: u16,
+    /// Where the data starts in `producer`, after a page.
+    data: usize,
     size: u64,
     /// Where the next record starts.
     position: u64,
@@ -48,6 +51,8 @@ pub(crate) struct Ring {
     released: u64,
     /// Up to where this round reads.
     end: u64,
+    /// A record that wraps around, in one piece.
+    whole: Vec<u8>,
 }
 
 impl Ring {
@@ -55,21 +60,23 @@ impl Ring {
     pub(crate) fn map(fd: BorrowedFd<'_>, cpu: u16, size: usize) -> io::Result<Self> {
         let page = page_size();
         let consumer = Mapping::new(fd, 0, page, Protection::ReadWrite)?;
-        let producer = Mapping::new(fd, page, page + 2 * size, Protection::ReadOnly)?;
+        let producer = Mapping::new(fd, page, page + size, Protection::ReadOnly)?;
         Ok(Self::new(consumer, producer, cpu, size))
     }
 
-    /// `producer` covers the producer's page and twice `size` bytes of data.
+    /// `producer` covers the producer's page and `size` bytes of data.
     pub(crate) fn new(consumer: Mapping, producer: Mapping, cpu: u16, size: usize) -> Self {
         assert!(size.is_power_of_two(), "the kernel makes no other rings");
         let mut ring = Self {
             consumer,
             producer,
             cpu,
+            data: page_size(),
             size: size as u64,
             position: 0,
             released: 0,
             end: 0,
+            whole: Vec::new(),
         };
         ring.position = ring.consumer_position().load(Ordering::Relaxed);
         ring.released = ring.position;
@@ -111,7 +118,7 @@ impl Ring {
                 self.position += occupied(len);
                 continue;
             }
-            return Head::Record(self.bytes(offset + HEADER, len));
+            return Head::Record(self.record(offset + HEADER, len));
         }
     }
 
@@ -156,21 +163,37 @@ impl Ring {
             &*self
                 .producer
                 .start()
-                .add(page_size() + offset as usize)
+                .add(self.data + offset as usize)
                 .cast::<AtomicU32>()
         }
     }
 
-    fn bytes(&self, offset: u64, len: u64) -> &[u8] {
+    /// The bytes of a record that starts at `offset`, which is at most the size.
+    fn record(&mut self, offset: u64, len: u64) -> &[u8] {
         // The length comes from the kernel, but what it says must not take us out of the mapping.
         let len = len.min(self.size - HEADER);
-        // SAFETY: `offset` is at most `size`, `len` less than `size`, and the data is mapped twice
-        // in a row, so the range is inside the mapping. The busy bit was seen cleared (acquire), and
-        // the producer does not write there again before `release` gives the bytes back, which
-        // needs `&mut self` and so ends this borrow.
+        // A header can be the last of the data; then all of its record is at the start.
+        let offset = offset & (self.size - 1);
+        let before = len.min(self.size - offset);
+        if before == len {
+            return self.bytes(offset, len);
+        }
+        let mut whole = std::mem::take(&mut self.whole);
+        whole.clear();
+        whole.extend_from_slice(self.bytes(offset, before));
+        whole.extend_from_slice(self.bytes(0, len - before));
+        self.whole = whole;
+        &self.whole
+    }
+
+    fn bytes(&self, offset: u64, len: u64) -> &[u8] {
+        debug_assert!(offset + len <= self.size);
+        // SAFETY: the caller stays below the size, and so inside the mapping. The busy bit was seen
+        // cleared (acquire), and the producer does not write there again before `release` gives the
+        // bytes back, which needs `&mut self` and so ends this borrow.
         unsafe {
             std::slice::from_raw_parts(
-                self.producer.start().add(page_size() + offset as usize),
+                self.producer.start().add(self.data + offset as usize),
                 len as usize,
             )
         }

@@ -33,7 +33,8 @@ impl Producer {
             .set_len((2 * page + size) as u64)
             .unwrap();
         let consumer = || Mapping::new(fd.as_fd(), 0, page, Protection::ReadWrite).unwrap();
-        let ring = Ring::new(consumer(), twice_mapped(&fd, size), cpu, size);
+        let once = Mapping::new(fd.as_fd(), page, page + size, Protection::ReadOnly).unwrap();
+        let ring = Ring::new(consumer(), once, cpu, size);
         let producer = Self {
             consumer: consumer(),
             memory: twice_mapped(&fd, size),

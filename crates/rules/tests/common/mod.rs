@@ -99,6 +99,14 @@ impl World {
         self.matcher.ruleset()
     }
 
+    pub fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    pub fn matcher_mut(&mut self) -> &mut Matcher {
+        &mut self.matcher
+    }
+
     /// Adds a process that started long ago.
     pub fn process(&mut self, pid: i64, parent: i64, comm: &str, args: &[&str]) -> &mut Self {
         self.process_with(pid, parent, comm, args, |_| {})

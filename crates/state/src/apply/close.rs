@@ -31,7 +31,7 @@ impl State {
         let (first, last) = (i64::from(first), i64::from(last));
         let flags = event.u32(3).unwrap_or(0);
         let tid = event.tid();
-        let Some(thread) = self.threads.get_mut(tid) else {
+        let Some(thread) = self.threads.get_quietly(tid) else {
             return;
         };
         if flags & CLOSE_RANGE_UNSHARE != 0 {

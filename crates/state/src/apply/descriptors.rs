@@ -53,7 +53,7 @@ impl State {
 
     /// Enters a copy of a descriptor; a number whose origin is not known loses what was known.
     fn copy_descriptor(&mut self, tid: i64, old: i64, new: i64, cloexec: bool) {
-        let Some(thread) = self.threads.get_mut(tid) else {
+        let Some(thread) = self.threads.get_quietly(tid) else {
             return;
         };
         let Some(descriptor) = self.files.get(thread.files, old) else {

@@ -147,7 +147,7 @@ impl State {
             self.counters.n_noncached_thread_lookups += 1;
             self.last_tid = tid;
         }
-        if let Some(thread) = self.threads.get_mut(tid) {
+        if let Some(thread) = self.threads.get_quietly(tid) {
             if note_event(thread, self.gap, ts) {
                 self.look_again(tid, event_type, ts);
             }
@@ -217,7 +217,7 @@ impl State {
 
     /// Adds or replaces a descriptor of a thread's table.
     pub(crate) fn add_descriptor(&mut self, tid: i64, fd: i64, descriptor: Descriptor) -> bool {
-        let Some(thread) = self.threads.get_mut(tid) else {
+        let Some(thread) = self.threads.get_quietly(tid) else {
             return false;
         };
         self.files

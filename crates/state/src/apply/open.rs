@@ -91,11 +91,11 @@ impl State {
         let mut path = std::mem::take(&mut self.scratch);
         if let Some(thread) = self.threads.get(tid) {
             self.resolve_path(thread, dirfd, name, &mut path);
-            descriptor.name = Arc::from(path.as_slice());
+            descriptor.name = self.names.share(&path);
             descriptor.name_raw = if *path == *name {
                 Arc::clone(&descriptor.name)
             } else {
-                Arc::from(name)
+                self.names.share(name)
             };
         }
         self.scratch = path;

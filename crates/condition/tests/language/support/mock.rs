@@ -31,6 +31,8 @@ pub(crate) struct MockCatalog {
     ids: HashMap<String, FieldId>,
     /// What `check_constant` refuses.
     pub(crate) refused: Vec<&'static str>,
+    /// The fields that last.
+    pub(crate) lasting: Vec<&'static str>,
 }
 
 impl MockCatalog {
@@ -68,6 +70,11 @@ impl Catalog for MockCatalog {
             rhs_allowed,
             transformers_allowed,
         })
+    }
+
+    fn lasts(&self, field: FieldId) -> bool {
+        let is_it = |name: &&str| self.ids.get(&format!("{name}[]")) == Some(&field);
+        self.lasting.iter().any(is_it)
     }
 
     fn is_field_name(&self, text: &str) -> bool {
@@ -112,6 +119,7 @@ pub(crate) struct MockEvent {
     pub(crate) values: HashMap<FieldId, Vec<Owned>>,
     /// How often a value was asked for.
     pub(crate) reads: usize,
+    pub(crate) subject: Option<(u64, u64)>,
 }
 
 impl MockEvent {
@@ -126,6 +134,10 @@ impl MockEvent {
 }
 
 impl Context for MockEvent {
+    fn subject(&self) -> Option<(u64, u64)> {
+        self.subject
+    }
+
     fn value(&mut self, field: FieldId) -> Option<Value<'_>> {
         self.reads += 1;
         self.values.get(&field)?.first().map(Owned::value)
