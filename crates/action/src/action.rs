@@ -20,6 +20,10 @@ pub struct Action {
     pub does: &'static str,
     /// What must be there; checked before anything is done.
     pub needs: &'static [Need],
+    /// The directories in which it makes, changes or removes something.
+    pub writes: &'static [&'static str],
+    /// Whom it contacts: address and port. In a sandbox these addresses are its own.
+    pub contacts: Option<&'static str>,
     /// How it fares in a benchmark.
     pub suitability: Suitability,
     /// Tactic (`mitre_…`) and technique (`T…`) of the rule, as its tags give them.
@@ -106,16 +110,27 @@ impl Action {
     /// [`Failure::Skipped`] when something it needs is missing, anything else when making it ready
     /// failed. Nothing is left behind in either case.
     pub fn prepare(&self, context: &Context) -> Result<Prepared, Failure> {
-        let prepare = match self.how {
-            How::By(prepare) => prepare,
-            How::NotYet(why) => {
-                return Err(Failure::skipped(format!("action not available yet: {why}")));
-            }
+        self.check_availability()?;
+        let How::By(prepare) = self.how else {
+            return Err(Failure::skipped("action not available yet"));
         };
         for need in self.needs {
             need.check(context)?;
         }
         prepare(context)
+    }
+
+    /// Why this version cannot do it, if so.
+    pub(crate) fn check_availability(&self) -> Result<(), Failure> {
+        match self.how {
+            How::By(_) => Ok(()),
+            How::NotYet(why) => Err(Failure::skipped(format!("action not available yet: {why}"))),
+        }
+    }
+
+    /// Whether it makes nothing outside the directory for temporary files.
+    pub(crate) fn is_harmless(&self) -> bool {
+        self.writes.iter().all(|dir| *dir == "/tmp")
     }
 
     /// Whether this version can do it.

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{AtFlags, CWD, Mode};
 
 use crate::failure::Failure;
+use crate::journal::{self, Made};
 
 /// How the name of everything we make begins (after a dot where it has to be hidden).
 pub const PREFIX: &str = "event-generator-";
@@ -22,6 +23,13 @@ pub(crate) fn unique_name() -> String {
         .map_or(0, |since| since.subsec_nanos());
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     format!("{PREFIX}{}-{moment:x}{count:x}", std::process::id())
+}
+
+/// A number that cannot be foretold.
+pub(crate) fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    // The keys come from the kernel once and count up; the hash makes numbers of them.
+    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// A path ready for the kernel, so that the hot path does not have to make one.
@@ -54,6 +62,7 @@ impl TempDir {
     }
 
     fn make(path: PathBuf, mode: Mode) -> Result<Self, Failure> {
+        journal::will_make(Made::Tree, &path)?;
         rustix::fs::mkdir(&path, mode).map_err(Failure::at(format!("mkdir {}", path.display())))?;
         Ok(Self(path))
     }
@@ -83,6 +92,7 @@ impl MissingDirs {
         let mut made = Self::default();
         let missing: Vec<&Path> = path.ancestors().take_while(|dir| !dir.exists()).collect();
         for dir in missing.into_iter().rev() {
+            journal::will_make(Made::EmptyDirectory, dir)?;
             rustix::fs::mkdir(dir, Mode::from_raw_mode(0o755))
                 .map_err(Failure::at(format!("mkdir {}", dir.display())))?;
             made.0.push(dir.to_owned());
@@ -102,6 +112,14 @@ impl Drop for MissingDirs {
 /// A file that is removed if it is there.
 #[derive(Debug)]
 pub(crate) struct RemovedFile(pub(crate) CString);
+
+impl RemovedFile {
+    /// A file that is about to be made at `path`.
+    pub(crate) fn at(path: &Path) -> Result<Self, Failure> {
+        journal::will_make(Made::File, path)?;
+        Ok(Self(c_path(path)))
+    }
+}
 
 impl Drop for RemovedFile {
     fn drop(&mut self) {

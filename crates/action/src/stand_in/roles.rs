@@ -15,6 +15,10 @@ use crate::failure::Failure;
 /// Every role a puppet can play.
 pub(super) const ROLES: &[Role] = &[
     Role {
+        name: crate::sandbox::ACT,
+        ready: crate::sandbox::ready,
+    },
+    Role {
         name: "idle",
         ready: || Ok(Box::new(|| Ok(()))),
     },
@@ -133,7 +137,9 @@ fn page_faults() -> Result<Deed, Failure> {
 
 /// Becomes `daemon`, user 1 on every Linux.
 fn become_daemon() -> Result<(), Failure> {
-    rustix::thread::set_thread_uid(Uid::from_raw(1)).map_err(Failure::at("setuid(daemon)"))
+    rustix::thread::set_thread_uid(Uid::from_raw(1)).map_err(Failure::at("setuid(daemon)"))?;
+    // Who changes users is no longer told of the parent's death unless it asks again.
+    crate::sandbox::die_with(None)
 }
 
 /// Receives the first bytes of a Java class file, sent to ourselves over the loopback device.
