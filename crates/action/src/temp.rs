@@ -54,10 +54,16 @@ impl TempDir {
 
     /// A directory that others may enter and read (`0755`).
     pub(crate) fn open_to_all(parent: &Path) -> Result<Self, Failure> {
-        let dir = Self::below(parent)?;
-        // The mode given to mkdir is cut by the umask; this one is not.
-        rustix::fs::chmod(dir.path(), Mode::from_raw_mode(0o755))
-            .map_err(Failure::at(format!("chmod {}", dir.0.display())))?;
+        let mode = Mode::from_raw_mode(0o755);
+        let dir = Self::make(parent.join(unique_name()), mode)?;
+        let step = || format!("chmod {}", dir.0.display());
+        // The mode given to mkdir is cut by the umask. Only then: that something is made executable
+        // can set off a rule of its own.
+        let stat = rustix::fs::stat(dir.path()).map_err(Failure::at(step()))?;
+        if Mode::from_raw_mode(stat.st_mode).contains(mode) {
+            return Ok(dir);
+        }
+        rustix::fs::chmod(dir.path(), mode).map_err(Failure::at(step()))?;
         Ok(dir)
     }
 

@@ -23,6 +23,7 @@ mod error;
 mod go;
 mod interrupt;
 pub mod log;
+mod progress;
 pub mod selection;
 
 pub use error::Error;

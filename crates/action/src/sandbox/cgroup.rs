@@ -54,6 +54,17 @@ impl Cgroups {
         }
         Ok(groups)
     }
+
+    /// The first 12 digits of the id, which is what engines print.
+    pub(super) fn short_id(&self) -> Option<String> {
+        short_id(self.dirs.first()?)
+    }
+}
+
+/// The first 12 digits of the id that a group is named after.
+pub(super) fn short_id(dir: &Path) -> Option<String> {
+    let name = dir.file_name()?.to_str()?.strip_prefix("docker-")?;
+    Some(name.get(..12)?.to_owned())
 }
 
 impl Drop for Cgroups {

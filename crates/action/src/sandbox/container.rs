@@ -8,7 +8,6 @@
 //! launcher.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::ExitCode;
 
 use nix::sched::{CloneFlags, unshare};
@@ -58,7 +57,8 @@ fn try_launch() -> Result<ExitCode, Failure> {
         .map_err(|errno| Failure::skipped(format!("no container can be made: unshare: {errno}")))?;
     mounts::cover(false)?;
     child::own_addresses()?;
-    if let Some(name) = cgroups.first().and_then(|dir| host_name(dir)) {
+    // As runtimes do.
+    if let Some(name) = cgroups.first().and_then(|dir| cgroup::short_id(dir)) {
         rustix::system::sethostname(name.as_bytes()).map_err(Failure::at("sethostname"))?;
     }
     for dir in cgroups {
@@ -74,12 +74,6 @@ fn try_launch() -> Result<ExitCode, Failure> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// As runtimes do, the short id.
-fn host_name(cgroup: &Path) -> Option<String> {
-    let name = cgroup.file_name()?.to_str()?.strip_prefix("docker-")?;
-    Some(name.get(..12)?.to_owned())
 }
 
 /// The first process of the container, up to where it becomes the one that acts.

@@ -55,7 +55,7 @@ pub struct Worker {
     limit: Duration,
     undoes: bool,
     // After the process, so that they are empty and what it made is known when their turn comes.
-    _cgroups: Option<Cgroups>,
+    cgroups: Option<Cgroups>,
     _journal: Option<Journal>,
 }
 
@@ -116,7 +116,7 @@ impl Worker {
             cancel: context.cancel.clone(),
             limit: setting.limit,
             undoes: matches!(plan.place, Place::Bare { .. }),
-            _cgroups: cgroups,
+            cgroups,
             _journal: journal,
         };
         worker.answer()?;
@@ -138,6 +138,11 @@ impl Worker {
     /// The process that was started. What it starts in turn descends from it.
     pub fn pid(&self) -> u32 {
         self.process.pid().as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// The first 12 digits of the id of the container that was made for the action, if one was.
+    pub fn container_id(&self) -> Option<String> {
+        self.cgroups.as_ref()?.short_id()
     }
 
     /// Reads an answer, with an ear for interruption.

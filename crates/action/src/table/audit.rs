@@ -15,6 +15,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -29,6 +30,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -43,6 +45,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -57,6 +60,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -71,6 +75,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -85,6 +90,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -99,6 +105,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -113,6 +120,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -127,6 +135,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -141,6 +150,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -155,6 +165,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -169,6 +180,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
     Action {
@@ -183,6 +195,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Unsuitable,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::NotYet("it needs a Kubernetes client"),
     },
 ];

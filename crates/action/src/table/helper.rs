@@ -19,6 +19,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "event-generator",
             role: "receive-class-file",
         }),
+        addition: false,
         how: How::By(puppets::helper_server_and_client),
     },
     Action {
@@ -33,6 +34,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::By(started::nothing),
     },
     Action {
@@ -47,6 +49,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Process,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::By(started::list_directory),
     },
     Action {
@@ -64,6 +67,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "event-generator",
             role: "listen",
         }),
+        addition: false,
         how: How::By(puppets::helper_listen),
     },
     Action {
@@ -81,6 +85,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "event-generator",
             role: "connect-udp",
         }),
+        addition: false,
         how: How::By(puppets::helper_network),
     },
     Action {
@@ -98,6 +103,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "event-generator",
             role: "connect-dns",
         }),
+        addition: false,
         how: How::By(puppets::helper_connect),
     },
     Action {
@@ -112,6 +118,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Process,
         mitre: &[],
         spawns: None,
+        addition: false,
         how: How::By(started::shell),
     },
 ];

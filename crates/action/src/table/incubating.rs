@@ -17,6 +17,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "T1098.004"],
         spawns: None,
+        addition: false,
         how: How::By(files::add_ssh_key),
     },
     Action {
@@ -34,6 +35,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_privilege_escalation", "T1611"],
         spawns: None,
+        addition: false,
         how: How::By(kernel::unshare),
     },
     Action {
@@ -48,6 +50,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_privilege_escalation", "T1611"],
         spawns: None,
+        addition: false,
         how: How::By(kernel::set_namespace),
     },
     Action {
@@ -65,6 +68,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "nc",
             role: "connect-metadata",
         }),
+        addition: false,
         how: How::By(puppets::metadata),
     },
     Action {
@@ -79,6 +83,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "T1543"],
         spawns: None,
+        addition: false,
         how: How::By(below::write_below_dev),
     },
     Action {
@@ -96,6 +101,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "mysqld",
             role: "exec-ls",
         }),
+        addition: false,
         how: How::By(puppets::database_child),
     },
     Action {
@@ -110,6 +116,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_defense_evasion", "T1070"],
         spawns: None,
+        addition: false,
         how: How::By(files::delete_shell_history),
     },
     Action {
@@ -127,6 +134,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "wget",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::wget),
     },
     Action {
@@ -144,6 +152,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "apt-get",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::apt_get),
     },
     Action {
@@ -161,6 +170,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "scp",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::scp),
     },
     Action {
@@ -178,6 +188,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "nmap",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::scan_container),
     },
     Action {
@@ -192,6 +203,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "T1546.004"],
         spawns: None,
+        addition: false,
         how: How::By(files::write_shell_configuration),
     },
     Action {
@@ -209,6 +221,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "child",
             role: "set-user",
         }),
+        addition: false,
         how: How::By(puppets::set_user),
     },
     Action {
@@ -226,6 +239,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "id",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::tuned_id),
     },
     Action {
@@ -243,6 +257,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "curl",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::proxied_curl),
     },
     Action {
@@ -257,6 +272,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_discovery", "T1083"],
         spawns: None,
+        addition: false,
         how: How::By(files::read_environment),
     },
     Action {
@@ -271,6 +287,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_collection", "T1005"],
         spawns: None,
+        addition: false,
         how: How::By(files::read_ssh_information),
     },
     Action {
@@ -288,6 +305,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "crontab",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::crontab),
     },
     Action {
@@ -302,6 +320,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_privilege_escalation", "T1548.001"],
         spawns: None,
+        addition: false,
         how: How::By(files::set_setuid),
     },
     Action {
@@ -319,6 +338,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "sha1sum",
             role: "connect-udp",
         }),
+        addition: false,
         how: How::By(puppets::system_process_network),
     },
     Action {
@@ -336,6 +356,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "nc",
             role: "connect-udp",
         }),
+        addition: false,
         how: How::By(puppets::unexpected_udp),
     },
     Action {
@@ -353,6 +374,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "vipw",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::vipw),
     },
 ];

@@ -16,6 +16,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_execution", "T1059"],
         spawns: None,
+        addition: false,
         how: How::By(files::make_executable),
     },
     Action {
@@ -30,6 +31,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_execution", "T1059"],
         spawns: None,
+        addition: false,
         how: How::By(files::create_executable),
     },
     Action {
@@ -44,6 +46,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_defense_evasion", "T1564.001"],
         spawns: None,
+        addition: false,
         how: How::By(files::make_hidden_directory),
     },
     Action {
@@ -61,6 +64,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "base64",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::decode_payload),
     },
     Action {
@@ -75,6 +79,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Process,
         mitre: &["mitre_impact", "T1496"],
         spawns: None,
+        addition: false,
         how: How::By(started::mine),
     },
     Action {
@@ -92,6 +97,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "lua",
             role: "listen",
         }),
+        addition: false,
         how: How::By(puppets::interpreter_listens),
     },
     Action {
@@ -109,6 +115,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "lua",
             role: "connect-dns",
         }),
+        addition: false,
         how: How::By(puppets::interpreter_connects),
     },
     Action {
@@ -126,6 +133,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "java",
             role: "receive-class-file",
         }),
+        addition: false,
         how: How::By(puppets::class_file),
     },
     Action {
@@ -143,6 +151,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "kubectl",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::kubectl),
     },
     Action {
@@ -157,6 +166,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "T1222.002"],
         spawns: None,
+        addition: false,
         how: How::By(below::make_directory_below_bin),
     },
     Action {
@@ -171,6 +181,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_defense_evasion", "T1222.002"],
         spawns: None,
+        addition: false,
         how: How::By(below::rename_below_bin),
     },
     Action {
@@ -185,6 +196,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_initial_access", "T1611"],
         spawns: None,
+        addition: false,
         how: How::By(files::write_entrypoint),
     },
     Action {
@@ -202,6 +214,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "pkexec",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::pkexec_as_daemon),
     },
     Action {
@@ -216,6 +229,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_discovery", "T1546.004"],
         spawns: None,
+        addition: false,
         how: How::By(files::read_shell_configuration),
     },
     Action {
@@ -233,6 +247,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "sudoedit",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::sudoedit_as_daemon),
     },
     Action {
@@ -250,6 +265,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "child",
             role: "page-faults",
         }),
+        addition: false,
         how: How::By(puppets::page_faults),
     },
     Action {
@@ -264,6 +280,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "T1543"],
         spawns: None,
+        addition: false,
         how: How::By(below::write_below_bin),
     },
     Action {
@@ -278,6 +295,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "T1098"],
         spawns: None,
+        addition: false,
         how: How::By(below::write_below_etc),
     },
     Action {
@@ -292,6 +310,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "T1543"],
         spawns: None,
+        addition: false,
         how: How::By(below::write_below_lib),
     },
     Action {
@@ -306,6 +325,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "TA0003"],
         spawns: None,
+        addition: false,
         how: How::By(below::write_below_root),
     },
     Action {
@@ -320,6 +340,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_persistence", "T1072"],
         spawns: None,
+        addition: false,
         how: How::By(below::write_below_rpm),
     },
 ];

@@ -17,6 +17,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_defense_evasion", "T1070"],
         spawns: None,
+        addition: false,
         how: How::By(files::clear_log),
     },
     Action {
@@ -31,6 +32,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_credential_access", "T1555"],
         spawns: None,
+        addition: false,
         how: How::By(files::hardlink_over_sensitive_file),
     },
     Action {
@@ -45,6 +47,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_credential_access", "T1555"],
         spawns: None,
+        addition: false,
         how: How::By(files::symlink_over_sensitive_directory),
     },
     Action {
@@ -62,6 +65,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "debugfs",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::debugfs),
     },
     Action {
@@ -80,6 +84,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_privilege_escalation", "T1611"],
         spawns: None,
+        addition: false,
         how: How::By(files::write_release_agent),
     },
     Action {
@@ -94,6 +99,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_credential_access", "T1555"],
         spawns: None,
+        addition: false,
         how: How::By(files::read_through_parents),
     },
     Action {
@@ -111,6 +117,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "ssh",
             role: "connect-https",
         }),
+        addition: false,
         how: How::By(puppets::ssh),
     },
     Action {
@@ -125,6 +132,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Process,
         mitre: &["mitre_persistence", "TA0003"],
         spawns: None,
+        addition: false,
         how: How::By(started::drop_and_execute),
     },
     Action {
@@ -139,6 +147,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Process,
         mitre: &["mitre_execution", "T1059.004"],
         spawns: None,
+        addition: false,
         how: How::By(started::from_shared_memory),
     },
     Action {
@@ -153,6 +162,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::Process,
         mitre: &["mitre_defense_evasion", "T1620"],
         spawns: None,
+        addition: false,
         how: How::By(started::from_memory),
     },
     Action {
@@ -170,6 +180,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "find",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::find_aws_credentials),
     },
     Action {
@@ -187,6 +198,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "nmap",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::scan_host),
     },
     Action {
@@ -204,6 +216,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "mount",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::mount),
     },
     Action {
@@ -221,6 +234,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "nc",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::netcat_shell),
     },
     Action {
@@ -235,6 +249,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_credential_access", "T1557.002"],
         spawns: None,
+        addition: false,
         how: How::By(kernel::packet_socket),
     },
     Action {
@@ -252,6 +267,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "event-generator",
             role: "trace-me",
         }),
+        addition: false,
         how: How::By(puppets::trace_me),
     },
     Action {
@@ -266,6 +282,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_privilege_escalation", "T1055.008"],
         spawns: None,
+        addition: false,
         how: How::By(kernel::attach),
     },
     Action {
@@ -283,6 +300,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "httpd",
             role: "read-sensitive-file",
         }),
+        addition: false,
         how: How::By(puppets::read_after_startup),
     },
     Action {
@@ -297,6 +315,7 @@ pub(super) const ACTIONS: &[Action] = &[
         suitability: Suitability::InProcess,
         mitre: &["mitre_credential_access", "T1555"],
         spawns: None,
+        addition: false,
         how: How::By(files::read_sensitive_file),
     },
     Action {
@@ -314,6 +333,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "shred",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::shred),
     },
     Action {
@@ -331,6 +351,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "httpd",
             role: "run-shell",
         }),
+        addition: false,
         how: How::By(puppets::run_shell),
     },
     Action {
@@ -348,6 +369,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "find",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::find_private_keys),
     },
     Action {
@@ -365,6 +387,7 @@ pub(super) const ACTIONS: &[Action] = &[
             name: "login",
             role: "exit",
         }),
+        addition: false,
         how: How::By(started::login_as_daemon),
     },
 ];
