@@ -246,7 +246,7 @@ fn spawn(plan: &Plan, token: &str) -> Result<(Reaped, ChildStdin, ChildStdout), 
 
 /// Whether the container needs what `--privileged` gives.
 fn is_privileged(action: &Action) -> bool {
-    action
-        .needs
-        .contains(&Need::Capability(Capability::SysAdmin))
+    [Capability::SysAdmin, Capability::SysModule]
+        .into_iter()
+        .any(|capability| action.needs.contains(&Need::Capability(capability)))
 }

@@ -61,6 +61,22 @@ pub(super) fn connect_tcp((ip, port): (Ipv4Addr, u16)) -> Result<Deed, Failure> 
     }))
 }
 
+/// Connects over TCP to a listener of our own and puts the connection in the place of standard error,
+/// which nothing is written to.
+pub(super) fn redirect((ip, port): (Ipv4Addr, u16)) -> Result<Deed, Failure> {
+    enter(ip)?;
+    let address = SocketAddrV4::new(ip, port);
+    let step = "redirect standard error to a connection";
+    let listener =
+        TcpListener::bind(address).map_err(Failure::at(format!("listen on {address}")))?;
+    let socket = std::net::TcpStream::connect(address).map_err(Failure::at(step))?;
+    let (peer, _) = listener.accept().map_err(Failure::at(step))?;
+    Ok(Box::new(move || {
+        let _kept = &peer;
+        rustix::stdio::dup2_stderr(&socket).map_err(Failure::at(step))
+    }))
+}
+
 /// Listens on a port of the kernel's choice, and stops.
 pub(super) fn listen(ip: Ipv4Addr) -> Result<Deed, Failure> {
     enter(ip)?;
