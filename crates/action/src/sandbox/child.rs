@@ -36,6 +36,8 @@ pub(crate) fn ready() -> Result<Deed, Failure> {
         // Does not die with its parent: it removes what it made first, when its input ends.
         Place::Bare { journal } => journal::open(journal)?,
         Place::Container { .. } => die_with(None)?,
+        // Its parent is the runtime's; it ends when its input does.
+        Place::Runtime => own_addresses()?,
     }
     let mut context = Context::of_this_process().map_err(Failure::at("read /proc/self"))?;
     context.program = plan.program;
