@@ -1,5 +1,7 @@
 //! The event generator against the engine and its default rules, live.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -241,4 +243,62 @@ fn a_sandbox_does_not_change_what_the_engine_sees() {
     assert_eq!(sandbox.len(), in_place.len());
     assert_eq!(sandbox["Write below etc"]["fd.name"], "\"/etc/…");
     assert_eq!(sandbox["Write below etc"]["user.name"], "\"root\"");
+}
+
+/// `cargo test -p end-to-end --test generator -- --ignored containerd`, with containerd and runc installed.
+#[test]
+#[ignore = "needs containerd and runc, which the build does not"]
+fn containerd_makes_the_containers() {
+    if !live() {
+        return;
+    }
+    let folder = Folder::new();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let socket = path("containerd.sock");
+    let config = folder.write(
+        "containerd.toml",
+        &format!(
+            "version = 2\nroot = {:?}\nstate = {:?}\n\
+             disabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\n  address = {socket:?}\n",
+            path("root"),
+            path("state"),
+        ),
+    );
+    let found = Command::new("containerd").arg("--version").output();
+    if found.is_err() || Command::new("runc").arg("--version").output().is_err() {
+        report_skip("containerd or runc is not installed");
+        return;
+    }
+    let daemon = Running::start(Command::new("containerd").arg("-c").arg(config));
+    wait_for("containerd", || Path::new(&socket).exists().then_some(()));
+    let (engine, alerts) = engine(&folder, "containerd", "");
+    let output = generator(&[
+        "test",
+        "InContainer|FromContainer|ContainerEscapes|Drift|Privileged|Unshare|ReadEnvironment|Entrypoint",
+        "--all",
+        "--sleep",
+        "0",
+        "--test-timeout",
+        "20s",
+        "--correlate",
+        "strict",
+        "--follow",
+        &alerts,
+        "--container-runtime",
+        "containerd",
+        "--container-runtime-unix-socket",
+        &socket,
+    ]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    assert!(
+        log.contains("failed=0 passed=") && log.contains("skipped=0"),
+        "{log}"
+    );
+    let left = run(Command::new("ctr")
+        .args(["--address", &socket, "--namespace", "event-generator"])
+        .args(["containers", "list", "--quiet"]));
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "");
+    engine.stop();
+    daemon.stop();
 }

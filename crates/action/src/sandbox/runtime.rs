@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -63,8 +64,8 @@ impl Container {
                 }
             }
         }
-        let tmp = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o1777));
-        fs::set_permissions(root.join("tmp"), tmp).map_err(Failure::at(step))?;
+        let all = fs::Permissions::from_mode(0o1777);
+        fs::set_permissions(root.join("tmp"), all).map_err(Failure::at(step))?;
         Ok(Self {
             id: new_id(),
             containerd: containerd.clone(),

@@ -113,3 +113,19 @@ fn no_packet_leaves() {
     .join()
     .unwrap();
 }
+
+#[test]
+fn no_route_is_no_failure() {
+    if !root() {
+        return;
+    }
+    std::thread::spawn(|| {
+        // A network without even a loopback device that is up.
+        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        let pattern = "^helper|SystemProcs|UnexpectedUDP|DisallowedSSH";
+        let arguments = ["run", pattern, "--all", "--sleep", "0"];
+        assert!(program(&arguments).status().unwrap().success());
+    })
+    .join()
+    .unwrap();
+}
