@@ -134,6 +134,43 @@ fn a_rule_that_is_disabled_is_a_failure() {
     engine.stop();
 }
 
+#[test]
+fn alerts_come_over_grpc_and_http() {
+    if !live() {
+        return;
+    }
+    let folder = Folder::new();
+    let socket = format!("unix://{}", folder.join("engine.sock").display());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let outputs = format!(
+        "grpc: {{enabled: true, bind_address: {socket:?}}}\ngrpc_output: {{enabled: true}}\n\
+         http_output: {{enabled: true, url: \"http://{address}/\"}}\n"
+    );
+    let (engine, _) = engine(&folder, "outputs", &outputs);
+    for way in [
+        ["--grpc-unix-socket", &socket],
+        ["--http-server-address", &address],
+    ] {
+        let fixed = [
+            "test",
+            "ClearLogActivities|NetcatRemote",
+            "--sleep",
+            "0",
+            "--correlate",
+            "strict",
+            "--retries",
+            "2",
+        ];
+        let output = generator(&[&fixed[..], &way].concat());
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{way:?} {log}");
+        assert!(log.contains("failed=0 passed=2 skipped=0"), "{log}");
+    }
+    engine.stop();
+}
+
 /// By rule, what the alerts of the run `program` say, without what differs from run to run.
 fn said(alerts: &str, program: u32, rules: usize) -> BTreeMap<String, BTreeMap<String, String>> {
     let mark = format!("eg-{program}-");

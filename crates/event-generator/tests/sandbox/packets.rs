@@ -88,14 +88,9 @@ fn no_packet_leaves() {
             return;
         }
         let capture = capture();
-        for flags in [
-            &[][..],
-            &[
-                "--in-place",
-                "--journal-directory",
-                "/tmp/event-generator-journals",
-            ],
-        ] {
+        let dir = tempfile::tempdir().unwrap();
+        let journals = dir.path().join("journals").display().to_string();
+        for flags in [&[][..], &["--in-place", "--journal-directory", &journals]] {
             let pattern = "^helper|^syscall.[^R]";
             let arguments = [
                 &["run", pattern, "--all", "--sleep", "0", "--parallel", "4"][..],
