@@ -93,6 +93,8 @@ impl Container {
     ) -> Command {
         let mut command = tool(&self.containerd);
         command.args(["run", "--rm", "--rootfs"]);
+        // Without a parent of the namespace's, which the runtime would leave behind.
+        command.arg("--cgroup").arg(format!("/{}", self.id));
         if privileged {
             command.arg("--privileged");
         } else {
