@@ -39,6 +39,24 @@ pub struct ListFlags {
     /// Also those that run with --all only
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, action = clap::ArgAction::Set)]
     pub all: bool,
+    /// Those whose rule is in this rule set: stable, incubating, sandbox, audit, none, ours
+    #[arg(long, value_name = "SET", value_delimiter = ',')]
+    pub maturity: Vec<String>,
+    /// Those that have all of these tags, such as T1059, mitre_execution, container
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub tag: Vec<String>,
+    /// Those that need all of these, such as root, container, host, network, a capability, a path
+    #[arg(long, value_name = "NEED", value_delimiter = ',')]
+    pub needs: Vec<String>,
+    /// Those that need none of these
+    #[arg(long, value_name = "NEED", value_delimiter = ',')]
+    pub without: Vec<String>,
+    /// Those of one of these classes: in-process, on-request, process, unsuitable
+    #[arg(long, value_name = "CLASS", value_delimiter = ',', num_args = 0..=1, require_equals = true, default_missing_value = "in-process,on-request")]
+    pub suits_bench: Vec<String>,
+    /// Those whose rule's name matches this regular expression
+    #[arg(long, value_name = "REGEX")]
+    pub rule: Option<String>,
     /// How to print them: names, or everything that is known about each
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub output: ListFormat,
@@ -76,23 +94,6 @@ pub struct RunFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at the type")]
     pub kubernetes: KubernetesFlags,
-}
-
-/// Flags of `test`.
-#[derive(Args, Clone, Debug)]
-pub struct TestFlags {
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "documented at the type")]
-    pub run: RunFlags,
-    /// How long to wait for the alert of an action
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
-    pub test_timeout: Duration,
-    /// How long the gRPC stream may be silent before it is asked again
-    #[arg(long, value_name = "DURATION", default_value = "100ms", value_parser = parse_duration)]
-    pub polling_interval: Duration,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "documented at the type")]
-    pub alerts: AlertFlags,
 }
 
 /// Flags of `bench`.

@@ -2,6 +2,7 @@
 
 mod explain;
 mod list;
+mod passes;
 mod run;
 mod test;
 
@@ -28,7 +29,7 @@ pub fn execute(cli: Cli, log: &Log) -> Result<ExitCode, Error> {
         Some(Command::List(flags)) => print(&list::render(&flags)?),
         Some(Command::Explain { action }) => print(&explain::render(&action)?),
         Some(Command::Run(flags)) => {
-            warn_of_kubernetes(&flags.kubernetes, log);
+            warn_of_kubernetes(&flags.run.kubernetes, log);
             run::execute(&flags, &Interrupt::by_signals()?, log)
         }
         Some(Command::Test(flags)) => {

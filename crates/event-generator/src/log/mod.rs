@@ -77,6 +77,14 @@ impl Log {
         self.format == Format::Text
     }
 
+    /// The same lines to another writer.
+    pub fn through(&self, sink: Arc<Mutex<dyn Write + Send>>) -> Self {
+        Self {
+            sink,
+            ..self.clone()
+        }
+    }
+
     /// Whether lines of this level are written.
     pub fn is_on(&self, level: Level) -> bool {
         level <= self.level
