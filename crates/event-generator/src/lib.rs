@@ -8,6 +8,7 @@
 //! - [`alerts`]: hearing what an engine says, over gRPC or HTTP. Always on a thread of its own: an
 //!   alert that arrives never holds up an action.
 //! - [`commands`]: `list`, `explain`, `run`, `test`, `bench`; one module each.
+//! - [`suite`]: tests that are described in YAML.
 //! - [`bench`]: load, rounds, statistics. The logic of rounds is pure and knows neither time nor
 //!   threads.
 //!
@@ -24,6 +25,7 @@ mod go;
 mod interrupt;
 pub mod log;
 pub mod selection;
+pub mod suite;
 
 pub use error::Error;
 pub use interrupt::Interrupt;

@@ -7,10 +7,15 @@
 
 mod flags;
 mod settings;
+mod suite;
 
 pub use flags::{
     AlertFlags, BenchFlags, Common, Given, KubernetesFlags, ListFlags, ListFormat, RunFlags,
     SecurityMode, TestFlags,
+};
+pub use suite::{
+    ExplainFormat, ReportFormat, SuiteCommand, SuiteExplainFlags, SuiteFlags, SuiteRunFlags,
+    SuiteTestFlags,
 };
 
 use std::ffi::OsString;
@@ -62,6 +67,8 @@ pub enum Command {
     Test(TestFlags),
     /// Do actions as fast as asked and count the alerts that come back
     Bench(BenchFlags),
+    /// Tests that are described in YAML
+    Suite(SuiteFlags),
 }
 
 /// Why there is nothing to do but to say why.
@@ -132,6 +139,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop>
     match &mut raw.command {
         Some(Command::Test(flags)) => flags.alerts.given = given,
         Some(Command::Bench(flags)) => flags.alerts.given = given,
+        Some(Command::Suite(SuiteFlags {
+            command: SuiteCommand::Test(flags),
+        })) => flags.alerts.given = given,
         _ => {}
     }
     Ok(Cli {
@@ -146,6 +156,9 @@ fn given(matches: &clap::ArgMatches) -> Given {
     let Some((_, matches)) = matches.subcommand() else {
         return Given::default();
     };
+    if matches.subcommand().is_some() {
+        return given(matches);
+    }
     let any = |family: &str| {
         matches
             .ids()

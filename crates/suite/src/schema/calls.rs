@@ -40,6 +40,11 @@ pub enum Undo {
         /// The argument with the path.
         path: &'static str,
     },
+    /// A file gets its old name again.
+    RenameBack {
+        /// The arguments with the directories of the old and the new name, if there are any.
+        dirs: Option<(&'static str, &'static str)>,
+    },
     /// What was mounted is unmounted.
     Unmount {
         /// The argument with the mount point.
@@ -554,7 +559,7 @@ pub static CALLS: &[Variant] = &[
         "Renames a file.",
         [OLD_PATH, NEW_PATH],
         [Argument("oldPath"), Argument("newPath")],
-        here("newPath"),
+        Undo::RenameBack { dirs: None },
         &[]
     ),
     call!(
@@ -580,7 +585,9 @@ pub static CALLS: &[Variant] = &[
             Argument("newPath"),
             Argument("flags")
         ],
-        at("newDirFd", "newPath"),
+        Undo::RenameBack {
+            dirs: Some(("oldDirFd", "newDirFd"))
+        },
         &[]
     ),
     call!(
