@@ -250,7 +250,7 @@ fn scalar(node: &Node, shape: &Shape, problems: &mut Vec<Problem>) {
         Shape::Priority => crate::outcome::priority_rank(text)
             .is_none()
             .then(|| format!("priorities are {}", crate::outcome::PRIORITIES.join(", "))),
-        Shape::Errno => value::errno(text).err(),
+        Shape::Errno => value::errnos(text).err(),
         Shape::CommandLine => crate::arguments::split(text)
             .err()
             .map(|quote| format!("the quote {quote} is never closed")),
@@ -258,7 +258,7 @@ fn scalar(node: &Node, shape: &Shape, problems: &mut Vec<Problem>) {
         _ => value::argument(text, shape).err(),
     };
     if let Some(help) = wrong {
-        let message = format!("`{}` is not {}", shortened(text), shape.describe());
+        let message = format!("expected {}, found `{}`", shape.describe(), shortened(text));
         problems.push(Problem::error(node.span, message).with_help(help));
     }
 }

@@ -143,8 +143,8 @@ pub enum StepKind {
         call: String,
         /// Its arguments by name; those that were left out have their defaults, or are missing.
         arguments: Vec<(String, Argument)>,
-        /// The error it has to fail with.
-        errno: Option<Errno>,
+        /// The errors it has to fail with one of; none when it has to succeed.
+        errnos: Vec<Errno>,
     },
     /// An HTTP request.
     Http(Http),

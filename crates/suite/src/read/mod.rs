@@ -170,7 +170,9 @@ fn step(node: &Node) -> Option<Step> {
             };
             StepKind::Call {
                 arguments: group(arguments?, keys),
-                errno: text(node, "expectedErrno").and_then(|name| value::errno(&name).ok()),
+                errnos: text(node, "expectedErrno")
+                    .and_then(|names| value::errnos(&names).ok())
+                    .unwrap_or_default(),
                 call,
             }
         }

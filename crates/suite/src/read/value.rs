@@ -133,8 +133,13 @@ pub(crate) const ERRNOS: &[(&str, i32)] = errnos!(
     EKEYEXPIRED EKEYREJECTED
 );
 
+/// Error numbers by their names, with `|` between them.
+pub(crate) fn errnos(text: &str) -> Result<Vec<Errno>, String> {
+    text.split('|').map(|name| errno(name.trim())).collect()
+}
+
 /// An error number by its name.
-pub(crate) fn errno(text: &str) -> Result<Errno, String> {
+fn errno(text: &str) -> Result<Errno, String> {
     let found = ERRNOS.iter().find(|(name, _)| *name == text);
     match found {
         Some(&(name, number)) => Ok(Errno {

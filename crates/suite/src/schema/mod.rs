@@ -98,7 +98,7 @@ pub enum Shape {
     OneOf(&'static [(&'static str, &'static str)]),
     /// The name of a priority, whatever the case.
     Priority,
-    /// The name of an error number, such as `ENOENT`.
+    /// Names of error numbers with `|` between them, such as `ENOENT|ENOSYS`.
     Errno,
     /// A command line in one string; quotes group.
     CommandLine,
@@ -150,7 +150,7 @@ impl Shape {
                 names.join(", ")
             }
             Self::Priority => "a priority, such as warning".to_owned(),
-            Self::Errno => "the name of an error, such as ENOENT".to_owned(),
+            Self::Errno => "an error such as ENOENT, or several with | between them".to_owned(),
             Self::CommandLine => "arguments in one text; quotes keep them together".to_owned(),
             Self::Capabilities => "capabilities, such as `cap_chown,cap_kill=ep`".to_owned(),
             Self::Count => "a number, or a mapping with `min` and `max`".to_owned(),

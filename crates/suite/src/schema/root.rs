@@ -238,7 +238,7 @@ static STEP_KINDS: &[Variant] = &[
                 "expectedErrno",
                 Shape::Errno,
                 Optional("the call succeeds"),
-                "The error that the call has to fail with; success is then a failure of the test.",
+                "The error that the call has to fail with, or several with | between them; success is then a failure of the test.",
             )],
             variants: Some(Variants {
                 tag: "syscall",

@@ -49,9 +49,9 @@ fn steps(plan: &Plan, bindings: &mut Bindings, undone: &mut Vec<Undone>) -> Resu
             StepKind::Call {
                 call,
                 arguments,
-                errno,
+                errnos,
             } => {
-                let done = call::perform(&step.name, call, arguments, errno.as_ref(), bindings)?;
+                let done = call::perform(&step.name, call, arguments, errnos, bindings)?;
                 undone.extend(done.undone);
                 for (name, argument) in done.arguments {
                     bindings.expose(&step.name, &name, argument);
