@@ -6,6 +6,7 @@ use end_to_end::{Folder, Running, binary, live, repository, run};
 use serde_json::Value;
 
 /// An engine with the rules of the suites, which hands alerts out on a socket.
+/// Its statistics are in `stats`.
 fn engine(folder: &Folder) -> (Running, String) {
     let socket = format!("unix://{}", folder.join("engine.sock").display());
     let config = folder.write(
@@ -19,14 +20,26 @@ fn engine(folder: &Folder) -> (Running, String) {
         ),
     );
     let rules = repository().join("tests/suites/rules.yaml");
+    let stats = folder.join("stats");
     let engine = Running::engine([
         "-c".as_ref(),
         config.as_os_str(),
         "-r".as_ref(),
         rules.as_os_str(),
-        "-A".as_ref(),
+        "-s".as_ref(),
+        stats.as_os_str(),
+        "--stats-interval".as_ref(),
+        "100".as_ref(),
     ]);
     (engine, socket)
+}
+
+/// How many events the engine has lost.
+fn drops(folder: &Folder) -> u64 {
+    let stats = std::fs::read_to_string(folder.join("stats")).unwrap_or_default();
+    let last = stats.lines().last().unwrap_or("{}");
+    let sample: Value = serde_json::from_str(last.trim_end_matches(',')).unwrap_or_default();
+    sample["cur"]["drops"].as_u64().unwrap_or(0)
 }
 
 fn suite_test(socket: &str, arguments: &[&str]) -> Output {
@@ -72,17 +85,25 @@ fn samples_and_own_suites_pass() {
     let folder = Folder::new();
     let (engine, socket) = engine(&folder);
     let suites = repository().join("tests/suites");
-    let output = suite_test(
-        &socket,
-        &[
-            "-d",
-            suites.join("samples").to_str().unwrap(),
-            "-f",
-            suites.join("extensions.yaml").to_str().unwrap(),
-            "--report-format",
-            "json",
-        ],
-    );
+    let samples = suites.join("samples");
+    let extensions = suites.join("extensions.yaml");
+    let arguments = [
+        "-d",
+        samples.to_str().unwrap(),
+        "-f",
+        extensions.to_str().unwrap(),
+        "--report-format",
+        "json",
+    ];
+    // Where others flood the machine, the engine may lose events, and then counts them: such a run says
+    // nothing and is repeated.
+    let mut output = suite_test(&socket, &arguments);
+    for _ in 0..4 {
+        if output.status.success() || drops(&folder) == 0 {
+            break;
+        }
+        output = suite_test(&socket, &arguments);
+    }
     let log = String::from_utf8_lossy(&output.stderr);
     let reports = reports(&output);
     let bad: Vec<&Value> = reports

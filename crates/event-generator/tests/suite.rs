@@ -267,7 +267,7 @@ fn no_file_gets_capabilities_and_nothing_is_left() {
     let yaml = "tests: [{name: caps, rule: R, runner: HostRunner, context: {processes: [{user: suite-caps-user}, \
                 {user: daemon, exePath: /tmp/suite-caps/program, capabilities: 'cap_chown,cap_kill=ep'}]}, \
                 before: 'grep -q ^CapEff:.*0000000021$ /proc/self/status && test $(id -u) = 1 && ! getcap \
-                /tmp/suite-caps/program | grep cap_', resources: [{type: process, name: p, exePath: /tmp/suite-caps/other}], steps: []}]";
+                /tmp/suite-caps/program | grep cap_', resources: [{type: process, name: p}], steps: []}]";
     for in_place in ["--in-place=false", "--in-place=true"] {
         let output = run(&["run", in_place, "--description", yaml]);
         assert!(output.status.success(), "{in_place}: {}", stderr(&output));
@@ -308,7 +308,7 @@ fn mistakes_are_shown_where_they_are() {
         "did you mean `expectedOutcome`?",
         "--description:4:5",
         "did you mean `O_RDONLY`?",
-        "--description:9:38",
+        "--description:9:37",
         "test `t` names no rule",
         "the suites have 3 errors; no test was run",
     ] {

@@ -15,6 +15,7 @@ mod gather;
 mod plan;
 mod report;
 mod runner;
+mod tree;
 mod verify;
 
 pub(crate) use command::execute;

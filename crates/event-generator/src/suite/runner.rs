@@ -13,6 +13,7 @@ use suite::Test;
 use super::channel::{Heard, Listener, Message, channel};
 use super::child;
 use super::plan::{Plan, Stage, Surroundings, inherit, number};
+use super::tree;
 use crate::Interrupt;
 
 /// How long an interruption may go unnoticed.
@@ -158,7 +159,12 @@ fn attempt(
         Err(Ended::TooLong) => Err("the suite took longer than --timeout".to_owned()),
         Err(Ended::Silent) => Err("its processes ended without a word".to_owned()),
     };
-    // All of its processes die with it. One that has ended by itself is only reaped.
+    // When all went well they have ended by themselves, and this is nothing but a look.
+    if outcome.is_err()
+        && let Ok(root) = i32::try_from(keeper.id())
+    {
+        tree::kill_below(root);
+    }
     let _ = keeper.kill();
     let _ = keeper.wait();
     // Children that die with their parents need a moment; the channel ends with the last of them.

@@ -384,7 +384,7 @@ mod tests {
         };
         let arguments = [("fd".to_owned(), Argument::Number(-1))];
         let run =
-            |errno: Option<&Errno>| perform("s", "close", &arguments, errno, &Bindings::default());
+            |errnos: &[Errno]| perform("s", "close", &arguments, errnos, &Bindings::default());
         assert!(
             run(&[errno("EBADF", libc::EBADF)])
                 .unwrap()

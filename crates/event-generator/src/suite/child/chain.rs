@@ -8,7 +8,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::process::{Pid, WaitOptions, WaitStatus, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, waitpid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use suite::Capabilities;
 
@@ -57,7 +57,12 @@ pub(super) fn spawn(launch: &Launch, inherited: &[&OwnedFd]) -> io::Result<Pid> 
         let prepared = inherited
             .iter()
             .try_for_each(|fd| inherit(*fd))
-            .and_then(|()| become_user(launch));
+            .and_then(|()| become_user(launch))
+            .and_then(|()| {
+                // Kept when the program is executed; a change of user would have cleared it.
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                Ok(())
+            });
         let error = match prepared {
             Ok(()) => raw::execute(&program, &arguments, &environment),
             Err(error) => error,

@@ -11,9 +11,19 @@ use super::program::Programs;
 use super::{Failure, cgroup, chain, mounts, network, raw};
 use crate::suite::channel::Speaker;
 use crate::suite::plan::Plan;
+use crate::suite::tree;
 
 /// Does the work of the keeper; the exit code is that of the chain.
 pub(super) fn keep(mut plan: Plan, speaker: &Speaker) -> Result<ExitCode, Failure> {
+    // What a script leaves in the background is then still below this process, which ends it.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(Failure::at("reap orphans"))?;
+    let result = keep_test(&mut plan, speaker);
+    tree::kill_below(rustix::process::getpid().as_raw_nonzero().get());
+    result.map(ExitCode::from)
+}
+
+fn keep_test(plan: &mut Plan, speaker: &Speaker) -> Result<u8, Failure> {
     let surroundings = plan.surroundings.clone();
     let mut flags = UnshareFlags::empty();
     if !surroundings.in_place {
@@ -39,7 +49,7 @@ pub(super) fn keep(mut plan: Plan, speaker: &Speaker) -> Result<ExitCode, Failur
     }
     if surroundings.container.is_some() {
         // The namespace of process ids begins with the next child; mounting its /proc is up to it.
-        let pid = raw::fork(|| match inside(&mut plan, speaker) {
+        let pid = raw::fork(|| match inside(plan, speaker) {
             Ok(code) => i32::from(code),
             Err(failure) => {
                 speaker.tell(&crate::suite::channel::Message::Failed {
@@ -50,10 +60,9 @@ pub(super) fn keep(mut plan: Plan, speaker: &Speaker) -> Result<ExitCode, Failur
             }
         })
         .map_err(Failure::at("first process of the container"))?;
-        let code = chain::wait(pid).map_err(Failure::at("first process of the container"))?;
-        return Ok(ExitCode::from(code));
+        return chain::wait(pid).map_err(Failure::at("first process of the container"));
     }
-    inside(&mut plan, speaker).map(ExitCode::from)
+    inside(plan, speaker)
 }
 
 /// What is done once the namespaces are there.
