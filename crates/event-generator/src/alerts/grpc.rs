@@ -5,9 +5,7 @@
 //! others push, and ignore the requests. Alerts raised before the call are of no use here; the
 //! engine is asked to keep them for others, which those that cannot ignore.
 
-use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +21,6 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Status, Streaming};
 use tonic_prost::ProstCodec;
 
-use super::whole::Whole;
 use super::{Ear, Error, Hearer};
 
 /// The part of an alert that is looked at. The other fields of the message are skipped unread, which
@@ -34,23 +31,6 @@ struct Head {
     rule: String,
     #[prost(string, tag = "9")]
     source: String,
-}
-
-/// A message that a hearer can be told of.
-trait Told {
-    fn tell(self, hearer: &dyn Hearer);
-}
-
-impl Told for Head {
-    fn tell(self, hearer: &dyn Hearer) {
-        hearer.alert(&self.rule, &self.source);
-    }
-}
-
-impl Told for Whole {
-    fn tell(self, hearer: &dyn Hearer) {
-        hearer.whole(self.into());
-    }
 }
 
 const SUB: PathAndQuery = PathAndQuery::from_static("/falco.outputs.service/sub");
@@ -100,33 +80,19 @@ fn start(
         requests
             .try_send(Request {})
             .expect("there is room for one");
-        let sent = ReceiverStream::new(sent);
-        let listening: Pin<Box<dyn Future<Output = String> + Send>> = if hearer.wants_whole() {
-            let alerts = answered::<Whole>(&address, subscribe(channel, sent)).await?;
-            Box::pin(listen(alerts, requests, polling_interval, hearer))
-        } else {
-            let alerts = answered::<Head>(&address, subscribe(channel, sent)).await?;
-            Box::pin(listen(alerts, requests, polling_interval, hearer))
-        };
-        Ok((address, listening))
+        let call = subscribe(channel, ReceiverStream::new(sent));
+        let alerts = tokio::time::timeout(PATIENCE, call)
+            .await
+            .map_err(|error| unreachable(&address, &error))?
+            .map_err(|status| unreachable(&address, &status))?;
+        Ok((address, listen(alerts, requests, polling_interval, hearer)))
     })
 }
 
-/// The stream, once the engine has answered the call.
-async fn answered<M>(
-    address: &str,
-    call: impl Future<Output = Result<Streaming<M>, Status>>,
-) -> Result<Streaming<M>, Error> {
-    tokio::time::timeout(PATIENCE, call)
-        .await
-        .map_err(|error| unreachable(address, &error))?
-        .map_err(|status| unreachable(address, &status))
-}
-
-async fn subscribe<M: prost::Message + Default + 'static>(
+async fn subscribe(
     channel: Channel,
     requests: ReceiverStream<Request>,
-) -> Result<Streaming<M>, Status> {
+) -> Result<Streaming<Head>, Status> {
     let mut client = Grpc::new(channel);
     client
         .ready()
@@ -136,13 +102,13 @@ async fn subscribe<M: prost::Message + Default + 'static>(
     request
         .metadata_mut()
         .insert(BACKLOG_HEADER, MetadataValue::from_static(BACKLOG_SKIP));
-    let codec = ProstCodec::<Request, M>::default();
+    let codec = ProstCodec::<Request, Head>::default();
     Ok(client.streaming(request, SUB, codec).await?.into_inner())
 }
 
 /// Hears alerts until the stream ends, and says why it did.
-async fn listen<M: Told>(
-    mut alerts: Streaming<M>,
+async fn listen(
+    mut alerts: Streaming<Head>,
     requests: mpsc::Sender<Request>,
     polling_interval: Duration,
     hearer: Arc<dyn Hearer>,
@@ -151,7 +117,7 @@ async fn listen<M: Told>(
     let interval = polling_interval.max(Duration::from_millis(1));
     loop {
         match tokio::time::timeout(interval, alerts.next()).await {
-            Ok(Some(Ok(alert))) => alert.tell(&*hearer),
+            Ok(Some(Ok(alert))) => hearer.alert(&alert.rule, &alert.source),
             Ok(Some(Err(status))) => return format!("the engine broke off the stream: {status}"),
             Ok(None) => return "the engine ended the stream".to_owned(),
             Err(_silent) => {

@@ -114,14 +114,11 @@ async fn answer(
         Ok(body) => body.to_bytes(),
         Err(error) => return Ok(respond(StatusCode::BAD_REQUEST, format!("{error}\n"))),
     };
-    let heard = if hearer.wants_whole() {
-        super::whole::from_json(&body).map(|alert| hearer.whole(alert))
-    } else {
-        serde_json::from_slice::<Head<'_>>(&body)
-            .map(|alert| hearer.alert(&alert.rule, &alert.source))
-    };
-    Ok(match heard {
-        Ok(()) => respond(StatusCode::OK, String::new()),
+    Ok(match serde_json::from_slice::<Head<'_>>(&body) {
+        Ok(alert) => {
+            hearer.alert(&alert.rule, &alert.source);
+            respond(StatusCode::OK, String::new())
+        }
         Err(error) => {
             let reason =
                 format!("not an alert: {error}; expected JSON with a rule (json_output)\n");

@@ -11,7 +11,6 @@ mod ear;
 mod grpc;
 mod http;
 mod tls;
-mod whole;
 
 pub use ear::Ear;
 
@@ -29,16 +28,6 @@ const DEFAULT_SOCKET: &str = "/run/falco/falco.sock";
 pub trait Hearer: Send + Sync + 'static {
     /// An alert of `rule`, about events of `source`.
     fn alert(&self, rule: &str, source: &str);
-
-    /// Whether [`Self::whole`] is to be told instead. Reading alerts as a whole costs more.
-    fn wants_whole(&self) -> bool {
-        false
-    }
-
-    /// An alert with its fields.
-    fn whole(&self, alert: ::suite::Alert) {
-        self.alert(&alert.rule, &alert.source);
-    }
 }
 
 /// Why alerts cannot be heard.
