@@ -20,12 +20,18 @@ pub struct Action {
     pub does: &'static str,
     /// What must be there; checked before anything is done.
     pub needs: &'static [Need],
+    /// The directories in which it makes, changes or removes something.
+    pub writes: &'static [&'static str],
+    /// Whom it contacts: address and port. In a sandbox these addresses are its own.
+    pub contacts: Option<&'static str>,
     /// How it fares in a benchmark.
     pub suitability: Suitability,
     /// Tactic (`mitre_…`) and technique (`T…`) of the rule, as its tags give them.
     pub mitre: &'static [&'static str],
     /// The name the work is done under when it is not ours, and the role the stand-in plays.
     pub spawns: Option<Spawn>,
+    /// Whether the original lacks it.
+    pub(crate) addition: bool,
     pub(crate) how: How,
 }
 
@@ -42,8 +48,8 @@ pub struct Spawn {
 pub(crate) enum How {
     /// By what this function makes ready.
     By(fn(&Context) -> Result<Prepared, Failure>),
-    /// Not at all, and why.
-    NotYet(&'static str),
+    /// By the program that runs actions, over a connection that this crate does not have.
+    OnCluster,
 }
 
 /// Which of the published rule sets a rule is in.
@@ -106,11 +112,11 @@ impl Action {
     /// [`Failure::Skipped`] when something it needs is missing, anything else when making it ready
     /// failed. Nothing is left behind in either case.
     pub fn prepare(&self, context: &Context) -> Result<Prepared, Failure> {
-        let prepare = match self.how {
-            How::By(prepare) => prepare,
-            How::NotYet(why) => {
-                return Err(Failure::skipped(format!("action not available yet: {why}")));
-            }
+        self.check_availability()?;
+        let How::By(prepare) = self.how else {
+            return Err(Failure::skipped(
+                "it is done on a cluster, not in a process",
+            ));
         };
         for need in self.needs {
             need.check(context)?;
@@ -118,9 +124,75 @@ impl Action {
         prepare(context)
     }
 
+    /// Why this version cannot do it, if so.
+    pub(crate) fn check_availability(&self) -> Result<(), Failure> {
+        match self.how {
+            How::By(_) => Ok(()),
+            How::OnCluster => Err(Failure::skipped(
+                "it is done on a cluster, not in a process",
+            )),
+        }
+    }
+
+    /// Whether it makes nothing outside the directory for temporary files.
+    pub(crate) fn is_harmless(&self) -> bool {
+        self.writes.iter().all(|dir| *dir == "/tmp")
+    }
+
     /// Whether this version can do it.
     pub fn is_available(&self) -> bool {
-        matches!(self.how, How::By(_))
+        matches!(self.how, How::By(_) | How::OnCluster)
+    }
+
+    /// Whether the original has no such action: one of a rule that it leaves out.
+    pub fn is_addition(&self) -> bool {
+        self.addition
+    }
+
+    /// What it can be found by: the maturity of its rule, where it is done, what it touches, tactic and
+    /// technique.
+    pub fn tags(&self) -> Vec<String> {
+        let mut tags = Vec::new();
+        if self.rule.is_some() {
+            tags.push(format!("maturity_{}", self.maturity));
+        }
+        if self.needs.contains(&Need::Container) {
+            tags.push("container".to_owned());
+        } else if self.needs.contains(&Need::Kubernetes) {
+            tags.push("k8s".to_owned());
+        } else {
+            tags.push("host".to_owned());
+        }
+        if self.writes.iter().any(|dir| *dir != "/tmp") {
+            tags.push("filesystem".to_owned());
+        }
+        if self.contacts.is_some() {
+            tags.push("network".to_owned());
+        }
+        if self.spawns.is_some() {
+            tags.push("process".to_owned());
+        }
+        tags.extend(self.mitre.iter().map(|tag| (*tag).to_owned()));
+        tags
+    }
+
+    /// What it needs, as words to choose by: those of [`Need`], and `tool`, `read`, `write`, `network`
+    /// for any of a kind.
+    pub fn need_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for need in self.needs {
+            words.push(need.to_string());
+            let kind = match need {
+                Need::Tool(_) => "tool",
+                Need::Read(_) => "read",
+                Need::Write(_) => "write",
+                Need::PrivateNetwork => "network",
+                Need::Capability(_) => "capability",
+                _ => continue,
+            };
+            words.push(kind.to_owned());
+        }
+        words
     }
 
     /// Whether it is a helper, which no rule notices.

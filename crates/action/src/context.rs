@@ -48,6 +48,8 @@ pub struct Context {
 pub enum Capability {
     /// `CAP_NET_RAW`.
     NetRaw = 13,
+    /// `CAP_SYS_MODULE`.
+    SysModule = 16,
     /// `CAP_SYS_ADMIN`.
     SysAdmin = 21,
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NetRaw => "CAP_NET_RAW",
+            Self::SysModule => "CAP_SYS_MODULE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
         })
     }

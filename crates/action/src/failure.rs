@@ -20,6 +20,9 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// A step went wrong in a process that was to do it.
+    #[error("{0}")]
+    Elsewhere(String),
     /// A process did not end in time and was killed.
     #[error("{what} did not end within {limit:?} and was killed")]
     TimedOut {

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::{AtFlags, CWD, Mode};
 
 use crate::failure::Failure;
+use crate::journal::{self, Made};
 
 /// How the name of everything we make begins (after a dot where it has to be hidden).
 pub const PREFIX: &str = "event-generator-";
@@ -22,6 +23,13 @@ pub(crate) fn unique_name() -> String {
         .map_or(0, |since| since.subsec_nanos());
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     format!("{PREFIX}{}-{moment:x}{count:x}", std::process::id())
+}
+
+/// A number that cannot be foretold.
+pub(crate) fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    // The keys come from the kernel once and count up; the hash makes numbers of them.
+    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// A path ready for the kernel, so that the hot path does not have to make one.
@@ -46,14 +54,21 @@ impl TempDir {
 
     /// A directory that others may enter and read (`0755`).
     pub(crate) fn open_to_all(parent: &Path) -> Result<Self, Failure> {
-        let dir = Self::below(parent)?;
-        // The mode given to mkdir is cut by the umask; this one is not.
-        rustix::fs::chmod(dir.path(), Mode::from_raw_mode(0o755))
-            .map_err(Failure::at(format!("chmod {}", dir.0.display())))?;
+        let mode = Mode::from_raw_mode(0o755);
+        let dir = Self::make(parent.join(unique_name()), mode)?;
+        let step = || format!("chmod {}", dir.0.display());
+        // The mode given to mkdir is cut by the umask. Only then: that something is made executable
+        // can set off a rule of its own.
+        let stat = rustix::fs::stat(dir.path()).map_err(Failure::at(step()))?;
+        if Mode::from_raw_mode(stat.st_mode).contains(mode) {
+            return Ok(dir);
+        }
+        rustix::fs::chmod(dir.path(), mode).map_err(Failure::at(step()))?;
         Ok(dir)
     }
 
     fn make(path: PathBuf, mode: Mode) -> Result<Self, Failure> {
+        journal::will_make(Made::Tree, &path)?;
         rustix::fs::mkdir(&path, mode).map_err(Failure::at(format!("mkdir {}", path.display())))?;
         Ok(Self(path))
     }
@@ -83,6 +98,7 @@ impl MissingDirs {
         let mut made = Self::default();
         let missing: Vec<&Path> = path.ancestors().take_while(|dir| !dir.exists()).collect();
         for dir in missing.into_iter().rev() {
+            journal::will_make(Made::EmptyDirectory, dir)?;
             rustix::fs::mkdir(dir, Mode::from_raw_mode(0o755))
                 .map_err(Failure::at(format!("mkdir {}", dir.display())))?;
             made.0.push(dir.to_owned());
@@ -102,6 +118,14 @@ impl Drop for MissingDirs {
 /// A file that is removed if it is there.
 #[derive(Debug)]
 pub(crate) struct RemovedFile(pub(crate) CString);
+
+impl RemovedFile {
+    /// A file that is about to be made at `path`.
+    pub(crate) fn at(path: &Path) -> Result<Self, Failure> {
+        journal::will_make(Made::File, path)?;
+        Ok(Self(c_path(path)))
+    }
+}
 
 impl Drop for RemovedFile {
     fn drop(&mut self) {

@@ -18,6 +18,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 const EAR: Duration = Duration::from_millis(50);
 
 /// A child that is killed and reaped when it is dropped before its end.
+#[derive(Debug)]
 pub(crate) struct Reaped(Child);
 
 impl Reaped {

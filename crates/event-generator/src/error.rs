@@ -22,6 +22,9 @@ pub enum Error {
     /// The same, for `list`.
     #[error("no enabled events matching '{0}'; add --all")]
     NoneEnabledMatching(String),
+    /// The filters of `list` leave nothing.
+    #[error("no action is left by these filters; with --all there may be")]
+    NoneLeft,
     /// Nothing that was selected can be done on this machine.
     #[error("none of the selected actions can be done here")]
     NothingToDo,

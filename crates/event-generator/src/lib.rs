@@ -23,7 +23,9 @@ pub mod commands;
 mod error;
 mod go;
 mod interrupt;
+mod k8saudit;
 pub mod log;
+mod progress;
 pub mod selection;
 pub mod suite;
 

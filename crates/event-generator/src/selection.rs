@@ -23,6 +23,30 @@ impl Selection {
         Self::among(pattern, |action| all || action.enabled)
     }
 
+    /// The actions that `names` say, in any case, and those that `pattern` matches: all of them with
+    /// neither. A name is that of an action or of its rule; the package may be left out.
+    ///
+    /// # Errors
+    /// As for [`Self::of`], and when no action has such a name.
+    pub fn named(pattern: Option<&str>, names: &[String], all: bool) -> Result<Self, Error> {
+        if names.is_empty() {
+            return Self::of(pattern, all);
+        }
+        let mut selection = match pattern {
+            Some(pattern) => Self::of(Some(pattern), all)?,
+            None => Self {
+                actions: Vec::new(),
+                disabled: Vec::new(),
+            },
+        };
+        for name in names {
+            selection.actions.push(find(name)?);
+        }
+        selection.actions.sort_unstable_by_key(|action| action.name);
+        selection.actions.dedup_by_key(|action| action.name);
+        Ok(selection)
+    }
+
     /// The actions whose name `pattern` matches, for a benchmark. An action that suits one is taken
     /// even if only `--all` would include it elsewhere: a benchmark names its actions, and those
     /// that are measured most, since 2021, have left the rule set that is loaded by default.
@@ -45,6 +69,23 @@ impl Selection {
     }
 }
 
+/// The action of this name. The package may be left out, and letters and digits alone are compared,
+/// so that the name of its rule will do too.
+///
+/// # Errors
+/// When there is none.
+pub fn find(name: &str) -> Result<&'static Action, Error> {
+    action::find(name)
+        .or_else(|| {
+            let wanted = action::normalized(action::short_name(name));
+            action::all()
+                .iter()
+                .copied()
+                .find(|action| action::normalized(action::short_name(action.name)) == wanted)
+        })
+        .ok_or_else(|| Error::NoMatch(name.to_owned()))
+}
+
 /// The actions whose name `pattern` matches, enabled or not, sorted by name.
 ///
 /// # Errors
@@ -53,10 +94,7 @@ pub fn matching(pattern: Option<&str>) -> Result<Vec<&'static Action>, Error> {
     let Some(pattern) = pattern else {
         return Ok(action::all().to_vec());
     };
-    let regex = Regex::new(pattern).map_err(|error| Error::BadPattern {
-        pattern: pattern.to_owned(),
-        reason: last_line(&error.to_string()),
-    })?;
+    let regex = regex(pattern)?;
     let actions: Vec<_> = action::all()
         .iter()
         .copied()
@@ -66,6 +104,14 @@ pub fn matching(pattern: Option<&str>) -> Result<Vec<&'static Action>, Error> {
         return Err(Error::NoMatch(pattern.to_owned()));
     }
     Ok(actions)
+}
+
+/// A regular expression that a user wrote.
+pub(crate) fn regex(pattern: &str) -> Result<Regex, Error> {
+    Regex::new(pattern).map_err(|error| Error::BadPattern {
+        pattern: pattern.to_owned(),
+        reason: last_line(&error.to_string()),
+    })
 }
 
 /// The regex crate draws a picture above its reason; a log line has room for the reason.
@@ -131,6 +177,29 @@ mod tests {
             names(&Selection::of(Some("^helper.RunShell$"), false).unwrap()),
             ["helper.RunShell"]
         );
+    }
+
+    #[test]
+    fn names_go_beside_an_expression() {
+        let named = |pattern, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            Selection::named(pattern, &names, false)
+        };
+        let selection = named(
+            None,
+            &["WriteBelowEtc", "write below etc", "helper.RunShell"],
+        );
+        assert_eq!(
+            names(&selection.unwrap()),
+            ["helper.RunShell", "syscall.WriteBelowEtc"]
+        );
+        let selection = named(Some("DoNothing"), &["syscall.WriteBelowEtc"]).unwrap();
+        assert_eq!(
+            names(&selection),
+            ["helper.DoNothing", "syscall.WriteBelowEtc"]
+        );
+        let error = named(None, &["Nothing"]).unwrap_err();
+        assert_eq!(error.to_string(), "no events matching 'Nothing'");
     }
 
     #[test]

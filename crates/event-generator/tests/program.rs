@@ -96,6 +96,33 @@ fn usage_errors_are_1() {
 
 #[test]
 fn what_cannot_be_done_is_said() {
+    assert_fatal(
+        &["run", "--action", "Nosuch"],
+        "no events matching 'Nosuch'",
+    );
+    assert_fatal(&["list", "--tag", "T0"], "--tag knows no 'T0', only");
+    assert_fatal(
+        &["list", "--all", "--needs", "container", "--needs", "host"],
+        "no action is left by these filters",
+    );
+    assert_fatal(
+        &["test", "DoNothing", "--expect", "WriteBelowEtc"],
+        "--expect takes ACTION=RULE or ACTION=!RULE, not 'WriteBelowEtc'",
+    );
+    assert_fatal(
+        &["test", "DoNothing", "--report", "xml"],
+        "--report takes junit, json or tap",
+    );
+    assert_fatal(
+        &[
+            "test",
+            "DoNothing",
+            "--follow",
+            "/nonexistent",
+            "--grpc-port=1",
+        ],
+        "give either flags for following",
+    );
     for command in ["run", "test", "bench"] {
         assert_fatal(&[command, "nosuch"], "no events matching 'nosuch'");
         assert_fatal(
@@ -389,10 +416,147 @@ fn a_test_passes_when_its_alert_comes() {
 INFO action executed                               action=helper.DoNothing
 INFO test skipped for helpers                      action=helper.DoNothing
 INFO action executed                               action=syscall.ClearLogActivities
+WARN alerts do not say whose they are: add proc.env[EVENT_GENERATOR_TOKEN] to append_output in the engine's configuration  rule=\"Clear Log Activities\"
 INFO test passed                                   action=syscall.ClearLogActivities rule=\"Clear Log Activities\" source=syscall
 INFO tests finished                                failed=0 passed=1 skipped=1
 ";
     assert_eq!(text, expected);
+}
+
+/// Runs `test` of one action beside an engine that posts `alert` all the time.
+fn tested(alert: &str, flags: &[&str]) -> Output {
+    let address = free_address();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let _ = post(&address, alert);
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        });
+        let fixed = ["test", "ClearLog", "--sleep", "0", "--http-server-address"];
+        let output = run(&[&fixed[..], &[&address], flags].concat());
+        over.store(true, Ordering::Relaxed);
+        output
+    })
+}
+
+#[test]
+fn the_alert_of_another_process_does_not_count() {
+    let foreign = r#"{"rule":"Clear Log Activities","output_fields":{"proc.env[EVENT_GENERATOR_TOKEN]":"eg-1-a-0x"}}"#;
+    let unsaid = r#"{"rule":"Clear Log Activities","output_fields":{"proc.name":"x"}}"#;
+    for (alert, flags, code) in [
+        (foreign, &["--test-timeout", "100ms"][..], 1),
+        (foreign, &["--correlate", "rule"], 0),
+        (
+            unsaid,
+            &["--correlate", "strict", "--test-timeout", "100ms"],
+            1,
+        ),
+        (unsaid, &[], 0),
+    ] {
+        let output = tested(alert, flags);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{flags:?} {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn rules_of_other_names_can_be_expected_and_forbidden() {
+    let mine = r#"{"rule":"Mine"}"#;
+    for (flags, code) in [
+        (&["--expect", "ClearLogActivities=Mine"][..], 0),
+        (
+            &["--expect", "ClearLogActivities=!Mine", "--silence", "100ms"],
+            1,
+        ),
+        (&["--negative", "Clear", "--silence", "100ms"], 0),
+    ] {
+        let output = tested(mine, flags);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{flags:?} {}",
+            stderr(&output)
+        );
+    }
+    let own = r#"{"rule":"Clear Log Activities","output":"text"}"#;
+    let output = tested(own, &["--negative", "Clear"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(
+        text.contains("raised an alert and must not: text"),
+        "{text}"
+    );
+}
+
+#[test]
+fn reports_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("report.xml");
+    let junit = format!("junit={}", path.display());
+    let own = r#"{"rule":"Clear Log Activities"}"#;
+    let output = tested(own, &["--report", &junit, "--report", "tap"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let tap = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        tap,
+        "TAP version 13\n1..1\nok 1 - syscall.ClearLogActivities\n"
+    );
+    let xml = std::fs::read_to_string(path).unwrap();
+    assert!(
+        xml.contains("<testcase classname=\"syscall\" name=\"ClearLogActivities\""),
+        "{xml}"
+    );
+}
+
+#[test]
+fn a_variable_called_suite_changes_nothing() {
+    let output = command(&["list"]).env("SUITE", "1").output().unwrap();
+    assert_golden("list.txt", &output);
+}
+
+#[test]
+fn a_plan_does_nothing() {
+    let output = run(&["run", "WriteBelowEtc", "--all", "--plan"]);
+    assert!(output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stdout.clone()).unwrap(),
+        "syscall.WriteBelowEtc: Creates an empty file below /etc and removes it. (in private namespaces)\n"
+    );
+    assert_eq!(stderr(&output).lines().count(), 0);
+}
+
+#[test]
+fn runs_have_a_count_and_a_duration() {
+    let executed = |flags: &[&str]| {
+        let output = run(&[&["run", "DoNothing|ExecLs", "--sleep", "0"][..], flags].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output).matches("action executed").count()
+    };
+    assert_eq!(executed(&["--count", "3"]), 6);
+    assert_eq!(executed(&["--count", "3", "--parallel", "4"]), 6);
+    assert!(executed(&["--duration", "300ms"]) >= 1);
+    assert_eq!(executed(&["--duration", "0s"]), 0);
+}
+
+#[test]
+fn an_action_that_takes_too_long_is_killed_and_fails() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let slow = "ReadSensitiveFileTrustedAfterStartup";
+    let output = run(&["run", slow, "--sleep", "0", "--action-timeout", "100ms"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(
+        text.contains("did not end within 100ms and was killed"),
+        "{text}"
+    );
 }
 
 fn post(address: &str, body: &str) -> std::io::Result<()> {
@@ -419,10 +583,11 @@ fn a_test_fails_when_no_alert_comes() {
     ]);
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
-    assert!(
-        text.contains("ERRO test failed                                   action=syscall.ClearLogActivities error=\"no alert within 20ms\"\n"),
-        "{text}"
-    );
+    let reason = "action=syscall.ClearLogActivities error=\"no alert within 20ms, and none at all from http://127.0.0.1:";
+    for message in ["test failed", "failed"] {
+        let line = format!("ERRO {message:44}  {reason}");
+        assert!(text.contains(&line), "{line:?} is not in:\n{text}");
+    }
     assert!(
         text.ends_with(
             "ERRO tests failed                                  failed=1 passed=0 skipped=0\n"

@@ -27,6 +27,7 @@ mod load;
 mod model;
 mod outcome;
 mod read;
+mod reference;
 pub mod schema;
 mod suggest;
 mod template;
@@ -42,3 +43,4 @@ pub use model::{
     Step, StepKind, Test,
 };
 pub use outcome::{Alert, Mismatch, Verdict, priority_rank, same_priority, same_value, verify};
+pub use reference::reference;

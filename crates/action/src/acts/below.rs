@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use crate::acts::files::open_and_close;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::journal::{self, Made};
 use crate::prepared::Prepared;
 use crate::temp::{MissingDirs, RemovedFile, c_path, unique_name};
 
@@ -40,8 +41,7 @@ pub(crate) fn write_below_dev(_: &Context) -> Result<Prepared, Failure> {
 /// Creates a file below `dir`, which is made if it is missing, and removes it.
 fn write_below(dir: &'static str) -> Result<Prepared, Failure> {
     let made = MissingDirs::make(Path::new(dir))?;
-    let path = c_path(&Path::new(dir).join(unique_name()));
-    let file = RemovedFile(path);
+    let file = RemovedFile::at(&Path::new(dir).join(unique_name()))?;
     Ok(Prepared::new(move || {
         let _kept = &made;
         open_and_close(
@@ -55,7 +55,9 @@ fn write_below(dir: &'static str) -> Result<Prepared, Failure> {
 }
 
 pub(crate) fn make_directory_below_bin(_: &Context) -> Result<Prepared, Failure> {
-    let path = c_path(&Path::new("/bin").join(unique_name()));
+    let path = Path::new("/bin").join(unique_name());
+    journal::will_make(Made::EmptyDirectory, &path)?;
+    let path = c_path(&path);
     Ok(Prepared::new(move || {
         rustix::fs::mkdir(&*path, Mode::RWXU).map_err(Failure::at("mkdir below /bin"))?;
         rustix::fs::unlinkat(CWD, &*path, AtFlags::REMOVEDIR)
@@ -69,8 +71,8 @@ pub(crate) fn make_directory_below_bin(_: &Context) -> Result<Prepared, Failure>
 /// on, such as `/bin/true`, is never touched.
 pub(crate) fn rename_below_bin(_: &Context) -> Result<Prepared, Failure> {
     let here = Path::new("/bin").join(unique_name());
-    let there = RemovedFile(c_path(&here.with_extension("renamed")));
-    let here = RemovedFile(c_path(&here));
+    let there = RemovedFile::at(&here.with_extension("renamed"))?;
+    let here = RemovedFile::at(&here)?;
     open_and_close(
         &here.0,
         OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC,

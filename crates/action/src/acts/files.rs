@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 
 use crate::context::Context;
@@ -193,23 +193,32 @@ pub(crate) fn hardlink_over_sensitive_file(_: &Context) -> Result<Prepared, Fail
     fn make(link: &CStr) -> Result<(), Failure> {
         rustix::fs::link(c"/etc/shadow", link).map_err(Failure::at("link /etc/shadow"))
     }
-    // A hard link cannot cross file systems, and /tmp is often one of its own.
+    // A hard link cannot cross mounts, and /tmp is often one of its own.
     for parent in [std::env::temp_dir(), "/etc".into()] {
         let dir = TempDir::below(&parent)?;
-        let link = c_path(&dir.join("shadow_link"));
-        let same = rustix::fs::stat(dir.path())
-            .map_err(Failure::at("stat"))?
-            .st_dev
-            == rustix::fs::stat("/etc/shadow")
-                .map_err(Failure::at("stat /etc/shadow"))?
-                .st_dev;
-        if same {
+        if mount_of(dir.path())? == mount_of(Path::new("/etc/shadow"))? {
+            let link = c_path(&dir.join("shadow_link"));
             return Ok(linking(dir, link, make));
         }
     }
     Err(Failure::skipped(
         "no directory on the file system of /etc/shadow can be used",
     ))
+}
+
+/// The mount a file is on, or its device where the kernel does not tell (before Linux 5.8). The device
+/// alone would not do: in an overlay, directories and files have different ones.
+fn mount_of(path: &Path) -> Result<u64, Failure> {
+    let flags = StatxFlags::MNT_ID;
+    let step = || format!("stat {}", path.display());
+    let stat = rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, flags)
+        .map_err(Failure::at(step()))?;
+    if stat.stx_mask & flags.bits() != 0 {
+        return Ok(stat.stx_mnt_id);
+    }
+    rustix::fs::stat(path)
+        .map(|stat| stat.st_dev)
+        .map_err(Failure::at(step()))
 }
 
 /// Makes a link by `make` and removes it.

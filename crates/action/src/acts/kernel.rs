@@ -65,3 +65,21 @@ pub(crate) fn attach(context: &Context) -> Result<Prepared, Failure> {
         nix::sys::ptrace::detach(traced, None).map_err(Failure::at("ptrace(PTRACE_DETACH)"))
     }))
 }
+
+/// Asks for an empty file to be loaded as a module. There is nothing in it to load, so the kernel
+/// refuses; what is suspicious is the attempt.
+pub(crate) fn load_module(_: &Context) -> Result<Prepared, Failure> {
+    let step = "finit_module";
+    let empty = rustix::fs::memfd_create("event-generator", rustix::fs::MemfdFlags::CLOEXEC)
+        .map_err(Failure::at("memfd_create"))?;
+    Ok(Prepared::new(move || {
+        match rustix::system::finit_module(&empty, c"", 0) {
+            Err(Errno::PERM) => Err(Failure::skipped("this kernel loads no modules for us")),
+            Err(Errno::NOSYS) => Err(Failure::skipped("this kernel has no modules")),
+            Err(_) => Ok(()),
+            Ok(()) => Err(Failure::at(step)(std::io::Error::other(
+                "an empty file was loaded as a module",
+            ))),
+        }
+    }))
+}

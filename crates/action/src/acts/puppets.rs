@@ -30,6 +30,9 @@ puppets! {
     page_faults = "child" "page-faults";
     ssh = "ssh" "connect-https";
     metadata = "nc" "connect-metadata";
+    kubernetes = "event-generator" "connect-kubernetes";
+    redirect = "event-generator" "redirect";
+    terminal_shell = "runc" "terminal-shell";
     unexpected_udp = "nc" "connect-udp";
     system_process_network = "sha1sum" "connect-udp";
     interpreter_listens = "lua" "listen";

@@ -14,10 +14,13 @@ mod puppet;
 mod roles;
 mod start;
 
-pub(crate) use puppet::Puppet;
+pub(crate) use network::{KUBERNETES, METADATA, OUTSIDE};
+pub(crate) use puppet::{Answer, Puppet, refuse};
 pub(crate) use start::{StandIn, exiting_at};
 
 use std::process::ExitCode;
+
+use crate::sandbox;
 
 /// Environment variable that makes a process play a role instead of being the program it is.
 pub const ROLE: &str = "EVENT_GENERATOR_ROLE";
@@ -33,6 +36,15 @@ pub fn main() -> Option<ExitCode> {
     let wanted = std::env::var_os(ROLE)?;
     if wanted == EXIT {
         return Some(ExitCode::SUCCESS);
+    }
+    if wanted == sandbox::LAUNCH {
+        return Some(sandbox::launch());
+    }
+    if wanted == sandbox::INIT {
+        return Some(sandbox::initialize());
+    }
+    if wanted == sandbox::JANITOR {
+        return Some(sandbox::watch());
     }
     let role = roles::ROLES.iter().find(|role| wanted == role.name)?;
     Some(puppet::play(role))

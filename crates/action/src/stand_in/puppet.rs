@@ -62,23 +62,16 @@ impl Puppet {
     }
 
     fn answer(&mut self) -> Result<(), Failure> {
-        let mut head = [0; 2];
-        self.from
-            .read_exact(&mut head)
-            .map_err(|error| self.gone(error))?;
-        let [outcome, length] = head;
-        if outcome == DONE {
-            return Ok(());
+        let mut answer = Answer::default();
+        while answer.missing() > 0 {
+            let mut bytes = [0; 64];
+            let wanted = answer.missing().min(bytes.len());
+            self.from
+                .read_exact(&mut bytes[..wanted])
+                .map_err(|error| self.gone(error))?;
+            answer.add(&bytes[..wanted]);
         }
-        let mut text = vec![0; usize::from(length)];
-        self.from
-            .read_exact(&mut text)
-            .map_err(|error| self.gone(error))?;
-        let text = String::from_utf8_lossy(&text).into_owned();
-        Err(match outcome {
-            SKIPPED => Failure::skipped(text),
-            _ => Failure::at("in a stand-in")(io::Error::other(text)),
-        })
+        answer.outcome()
     }
 
     fn gone(&self, error: io::Error) -> Failure {
@@ -90,12 +83,59 @@ impl Puppet {
     }
 }
 
+/// What a process says, as far as it has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    head: [u8; 2],
+    read: usize,
+    text: Vec<u8>,
+}
+
+impl Answer {
+    /// How many bytes are yet to be read; more may be missing after those.
+    pub(crate) fn missing(&self) -> usize {
+        match self.read {
+            0 | 1 => 2 - self.read,
+            read => usize::from(self.head[1]) + 2 - read,
+        }
+    }
+
+    /// Takes at most as many bytes as are missing.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match self.head.get_mut(self.read) {
+                Some(place) => *place = *byte,
+                None => self.text.push(*byte),
+            }
+            self.read += 1;
+        }
+    }
+
+    /// What it said.
+    pub(crate) fn outcome(self) -> Result<(), Failure> {
+        let text = String::from_utf8_lossy(&self.text).into_owned();
+        match self.head[0] {
+            DONE => Ok(()),
+            SKIPPED => Err(Failure::skipped(text)),
+            _ => Err(Failure::Elsewhere(text)),
+        }
+    }
+}
+
+/// Answers that nothing will come of it.
+pub(crate) fn refuse(failure: Failure) -> ExitCode {
+    let _ = reply(&mut io::stdout().lock(), Err(failure));
+    ExitCode::FAILURE
+}
+
 /// The puppet's end: plays `role` until nobody asks any more.
 pub(super) fn play(role: &Role) -> ExitCode {
     let mut input = io::stdin().lock();
     // Not buffered: `Stdout` would wait for a newline.
     let mut output = io::stdout().lock();
-    let mut deed = match (role.ready)() {
+    // A puppet that is stopped, as a debugger's victim is, does not see the end of its input.
+    let deed = crate::sandbox::die_with(None).and_then(|()| (role.ready)());
+    let mut deed = match deed {
         Ok(deed) => deed,
         Err(failure) => {
             let _ = reply(&mut output, Err(failure));

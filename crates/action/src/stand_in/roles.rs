@@ -7,13 +7,18 @@ use std::process::{Command, Stdio};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Uid;
+use rustix::pty::OpenptFlags;
 
-use super::network::{self, METADATA, OUTSIDE};
+use super::network::{self, KUBERNETES, METADATA, OUTSIDE};
 use super::{Deed, ROLE, Role};
 use crate::failure::Failure;
 
 /// Every role a puppet can play.
 pub(super) const ROLES: &[Role] = &[
+    Role {
+        name: crate::sandbox::ACT,
+        ready: crate::sandbox::ready,
+    },
     Role {
         name: "idle",
         ready: || Ok(Box::new(|| Ok(()))),
@@ -59,6 +64,18 @@ pub(super) const ROLES: &[Role] = &[
         ready: || network::connect_tcp((METADATA, 80)),
     },
     Role {
+        name: "connect-kubernetes",
+        ready: || network::connect_tcp((KUBERNETES, 443)),
+    },
+    Role {
+        name: "redirect",
+        ready: || network::redirect((OUTSIDE, 443)),
+    },
+    Role {
+        name: "terminal-shell",
+        ready: terminal_shell,
+    },
+    Role {
         name: "listen",
         ready: || network::listen(OUTSIDE),
     },
@@ -94,6 +111,25 @@ fn child(program: &'static str, arguments: &'static [&'static str]) -> Deed {
             .map_err(Failure::at(program))?;
         crate::wait::expect_success(status, program)
     })
+}
+
+/// Takes a new terminal as its own and starts a shell in it each time.
+fn terminal_shell() -> Result<Deed, Failure> {
+    let step = "make a terminal";
+    rustix::process::setsid().map_err(Failure::at(step))?;
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let ours = rustix::pty::openpt(flags)
+        .map_err(|errno| Failure::skipped(format!("no terminal can be made: {errno}")))?;
+    rustix::pty::unlockpt(&ours).map_err(Failure::at(step))?;
+    let name = rustix::pty::ptsname(&ours, Vec::new()).map_err(Failure::at(step))?;
+    // The first terminal that the leader of a session opens becomes that of the session.
+    let theirs = rustix::fs::openat(CWD, &*name, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .map_err(Failure::at(step))?;
+    let mut shell = child("sh", &["-c", "ls > /dev/null"]);
+    Ok(Box::new(move || {
+        let _kept = (&ours, &theirs);
+        shell()
+    }))
 }
 
 /// Asks to be traced, as programs do that do not want a debugger to attach. Only the first request
@@ -133,7 +169,9 @@ fn page_faults() -> Result<Deed, Failure> {
 
 /// Becomes `daemon`, user 1 on every Linux.
 fn become_daemon() -> Result<(), Failure> {
-    rustix::thread::set_thread_uid(Uid::from_raw(1)).map_err(Failure::at("setuid(daemon)"))
+    rustix::thread::set_thread_uid(Uid::from_raw(1)).map_err(Failure::at("setuid(daemon)"))?;
+    // Who changes users is no longer told of the parent's death unless it asks again.
+    crate::sandbox::die_with(None)
 }
 
 /// Receives the first bytes of a Java class file, sent to ourselves over the loopback device.

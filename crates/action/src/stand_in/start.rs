@@ -8,7 +8,7 @@ use rustix::fs::Mode;
 use super::{EXIT, ROLE};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::temp::{RemovedFile, TempDir, c_path};
+use crate::temp::{RemovedFile, TempDir};
 
 /// Our program under another name, for as long as this lives.
 #[derive(Debug)]
@@ -29,9 +29,10 @@ impl StandIn {
 
     /// A link at `path`.
     pub(crate) fn link_at(context: &Context, path: PathBuf) -> Result<Self, Failure> {
-        rustix::fs::symlink(&context.program, &path)
-            .map_err(Failure::at(format!("symlink {}", path.display())))?;
-        Ok(Self::around(path))
+        let stand_in = Self::around(path)?;
+        rustix::fs::symlink(&context.program, &stand_in.path)
+            .map_err(Failure::at(format!("symlink {}", stand_in.path.display())))?;
+        Ok(stand_in)
     }
 
     /// A copy called `name` in a directory of its own: for other users, to whom the directory our
@@ -46,19 +47,19 @@ impl StandIn {
     pub(crate) fn copy_to(context: &Context, path: &Path) -> Result<Self, Failure> {
         let step = || format!("copy the program to {}", path.display());
         let mut from = std::fs::File::open(&context.program).map_err(Failure::at(step()))?;
+        let stand_in = Self::around(path.to_owned())?;
         let mut to = std::fs::File::create_new(path).map_err(Failure::at(step()))?;
-        let stand_in = Self::around(path.to_owned());
         std::io::copy(&mut from, &mut to).map_err(Failure::at(step()))?;
         rustix::fs::fchmod(&to, Mode::from_raw_mode(0o755)).map_err(Failure::at(step()))?;
         Ok(stand_in)
     }
 
-    fn around(path: PathBuf) -> Self {
-        Self {
-            _file: RemovedFile(c_path(&path)),
+    fn around(path: PathBuf) -> Result<Self, Failure> {
+        Ok(Self {
+            _file: RemovedFile::at(&path)?,
             path,
             _dir: None,
-        }
+        })
     }
 
     fn within(mut self, dir: TempDir) -> Self {

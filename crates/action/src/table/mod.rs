@@ -1,5 +1,6 @@
 //! The table: every action, in one place.
 
+mod additions;
 mod audit;
 mod helper;
 mod incubating;
@@ -19,6 +20,7 @@ pub fn all() -> &'static [&'static Action] {
             sandbox::ACTIONS,
             helper::ACTIONS,
             audit::ACTIONS,
+            additions::ACTIONS,
         ]
         .into_iter()
         .flatten()
@@ -45,11 +47,13 @@ mod tests {
 
     #[test]
     fn the_table_is_complete() {
-        let count = |prefix: &str| all().iter().filter(|a| a.name.starts_with(prefix)).count();
+        let original = || all().iter().filter(|action| !action.is_addition());
+        let count = |prefix: &str| original().filter(|a| a.name.starts_with(prefix)).count();
         assert_eq!(count("syscall."), 66);
         assert_eq!(count("helper."), 7);
         assert_eq!(count("k8saudit."), 13);
-        assert_eq!(all().len(), 86);
+        assert_eq!(original().count(), 86);
+        assert_eq!(all().len(), 90);
         assert_eq!(all().iter().filter(|action| action.enabled).count(), 30);
     }
 
@@ -89,6 +93,13 @@ mod tests {
             let both =
                 action.needs.contains(&Need::Container) && action.needs.contains(&Need::Host);
             assert!(!both, "{action:?} could never run");
+            assert!(!(action.enabled && action.is_addition()), "{action:?}");
+            let contacts = action.contacts.is_some_and(|to| !to.starts_with("127."));
+            let network = action.needs.contains(&Need::PrivateNetwork);
+            assert_eq!(contacts, network, "{action:?}");
+            for dir in action.writes {
+                assert!(dir.starts_with('/'), "{action:?}");
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod ear;
 mod grpc;
 mod http;
 mod tls;
+pub mod whole;
 
 pub use ear::Ear;
 
@@ -36,6 +37,17 @@ pub enum Error {
     /// Flags of both ways.
     #[error("alerts come over gRPC or over HTTP: give flags of one of them")]
     BothWays,
+    /// Flags of what the engine writes and of what it is asked for.
+    #[error("give either flags for following what the engine writes, or those of gRPC or HTTP")]
+    FollowAndAsk,
+    /// What the engine writes cannot be read.
+    #[error("cannot follow {from}: {reason}")]
+    Follow {
+        /// File or command.
+        from: String,
+        /// What the system said.
+        reason: String,
+    },
     /// Nobody listens at the socket or port.
     #[error(
         "cannot reach an engine at {address}: {reason}; is it running, with grpc.enabled and \
@@ -69,6 +81,25 @@ pub enum Error {
     /// The thread that listens.
     #[error("cannot start listening: {0}")]
     Start(std::io::Error),
+}
+
+impl Error {
+    /// Nobody answers at `address`; tonic says why only in what caused its error.
+    fn unreachable(address: &str, error: &dyn std::error::Error) -> Self {
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let inner = error.to_string();
+            if !reason.contains(&inner) {
+                reason = format!("{reason}: {inner}");
+            }
+            cause = error.source();
+        }
+        Self::Unreachable {
+            address: address.to_owned(),
+            reason,
+        }
+    }
 }
 
 /// A way for alerts to come.

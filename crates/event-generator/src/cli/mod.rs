@@ -5,13 +5,16 @@
 //! configuration file under the flag's name, else it is the default. The definitions below are the
 //! only ones: the variables and the keys of the file are derived from them ([`settings`]).
 
+mod act;
 mod flags;
 mod settings;
 mod suite;
 
+pub use act::{ContainerRuntime, Correlate, FollowFlags, PassFlags, RunCommandFlags, TestFlags};
+
 pub use flags::{
     AlertFlags, BenchFlags, Common, Given, KubernetesFlags, ListFlags, ListFormat, RunFlags,
-    SecurityMode, TestFlags,
+    SecurityMode,
 };
 pub use suite::{
     ExplainFormat, ReportFormat, SuiteCommand, SuiteExplainFlags, SuiteFlags, SuiteRunFlags,
@@ -62,7 +65,7 @@ pub enum Command {
         action: String,
     },
     /// Do actions
-    Run(RunFlags),
+    Run(RunCommandFlags),
     /// Do actions and check that each one's rule raises an alert
     Test(TestFlags),
     /// Do actions as fast as asked and count the alerts that come back
@@ -286,11 +289,11 @@ mod tests {
         let Command::Run(run) = parsed(line).unwrap() else {
             panic!()
         };
-        assert!(run.kubernetes.any());
+        assert!(run.run.kubernetes.any());
         let Command::Run(run) = parsed("run").unwrap() else {
             panic!()
         };
-        assert!(!run.kubernetes.any());
+        assert!(!run.run.kubernetes.any());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::AlertFlags;
+use super::{AlertFlags, FollowFlags};
 use crate::go::parse_duration;
 
 /// What to do with suites.
@@ -77,6 +77,9 @@ pub struct SuiteTestFlags {
     /// How long the gRPC stream may be silent before it is asked again
     #[arg(long, value_name = "DURATION", default_value = "100ms", value_parser = parse_duration)]
     pub polling_interval: Duration,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at the type")]
+    pub follow: FollowFlags,
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at the type")]
     pub alerts: AlertFlags,

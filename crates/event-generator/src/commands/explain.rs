@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use action::{Action, Suitability};
+use action::Suitability;
 
 use crate::Error;
 
 /// What `explain` prints. The name may leave out the package and is compared as rules are.
 pub(super) fn render(name: &str) -> Result<String, Error> {
-    let action = find(name).ok_or_else(|| Error::NoMatch(name.to_owned()))?;
+    let action = crate::selection::find(name)?;
     let mut text = format!("{}\n\n{}\n\n", action.name, action.does);
     let mut line = |label: &str, value: &str| {
         let _ = writeln!(text, "{label:<10} {value}");
@@ -31,24 +31,27 @@ pub(super) fn render(name: &str) -> Result<String, Error> {
     for need in needs.iter().skip(1) {
         line("", need);
     }
+    line("makes", &listed(action.writes, "nothing", "something in "));
+    line(
+        "contacts",
+        &action.contacts.map_or("nobody".to_owned(), |address| {
+            format!("{address}, an address of its own in a network nobody else is in")
+        }),
+    );
     line("bench", bench(action.suitability));
-    if !action.mitre.is_empty() {
-        line("mitre", &action.mitre.join(" "));
-    }
+    line("tags", &action.tags().join(" "));
     if let Some(spawn) = action.spawns {
         line("process", &format!("{} (role {})", spawn.name, spawn.role));
     }
     Ok(text)
 }
 
-fn find(name: &str) -> Option<&'static Action> {
-    action::find(name).or_else(|| {
-        let wanted = action::normalized(action::short_name(name));
-        action::all()
-            .iter()
-            .copied()
-            .find(|action| action::normalized(action::short_name(action.name)) == wanted)
-    })
+fn listed(items: &[&str], none: &str, some: &str) -> String {
+    if items.is_empty() {
+        none.to_owned()
+    } else {
+        format!("{some}{}", items.join(", "))
+    }
 }
 
 fn bench(suitability: Suitability) -> &'static str {

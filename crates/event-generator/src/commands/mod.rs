@@ -2,6 +2,7 @@
 
 mod explain;
 mod list;
+mod passes;
 mod run;
 mod test;
 
@@ -28,7 +29,7 @@ pub fn execute(cli: Cli, log: &Log) -> Result<ExitCode, Error> {
         Some(Command::List(flags)) => print(&list::render(&flags)?),
         Some(Command::Explain { action }) => print(&explain::render(&action)?),
         Some(Command::Run(flags)) => {
-            warn_of_kubernetes(&flags.kubernetes, log);
+            warn_of_kubernetes(&flags.run.kubernetes, log);
             run::execute(&flags, &Interrupt::by_signals()?, log)
         }
         Some(Command::Test(flags)) => {
@@ -36,17 +37,27 @@ pub fn execute(cli: Cli, log: &Log) -> Result<ExitCode, Error> {
             test::execute(&flags, &Interrupt::by_signals()?, log)
         }
         Some(Command::Bench(flags)) => {
-            warn_of_kubernetes(&flags.run.kubernetes, log);
+            if flags.run.kubernetes.any() {
+                log.warn("actions on a cluster are not for benchmarks", &[]);
+            }
             crate::bench::execute(&flags, &Interrupt::by_signals()?, log)
         }
         Some(Command::Suite(flags)) => crate::suite::execute(&flags.command, log),
     }
 }
 
+/// Names flags of kubectl that change nothing here.
 fn warn_of_kubernetes(flags: &KubernetesFlags, log: &Log) {
-    if flags.any() {
+    let given = [
+        ("--cache-dir", flags.cache_dir.is_some()),
+        (
+            "--match-server-version",
+            flags.match_server_version.is_some(),
+        ),
+    ];
+    for (flag, _) in given.iter().filter(|(_, given)| *given) {
         log.warn(
-            "the flags for Kubernetes have no effect: its actions are not available yet",
+            &format!("{flag} has no effect: nothing is cached or compared"),
             &[],
         );
     }

@@ -1,11 +1,16 @@
 //! `run`: does actions.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use action::{Action, Context, Failure};
+use action::sandbox::{Isolation, Janitor, Setting, Worker};
+use action::{Action, Context, Failure, Need};
 
-use crate::cli::RunFlags;
+use super::passes;
+use crate::cli::{PassFlags, RunCommandFlags, RunFlags};
+use crate::k8saudit::{self, Cluster};
 use crate::log::Log;
+use crate::progress::Progress;
 use crate::selection::{Selection, Shuffle};
 use crate::{Error, Interrupt};
 
@@ -13,33 +18,66 @@ use crate::{Error, Interrupt};
 #[derive(Debug)]
 pub(super) enum Outcome {
     Done,
-    Skipped,
+    Skipped(String),
     Failed(Failure),
     Interrupted,
 }
 
 pub(super) fn execute(
-    flags: &RunFlags,
+    flags: &RunCommandFlags,
     interrupt: &Interrupt,
     log: &Log,
 ) -> Result<ExitCode, Error> {
-    let selection = Selection::of(flags.pattern.as_deref(), flags.all)?;
+    let selection = select(&flags.run, &flags.passes)?;
     name_disabled(&selection, log);
-    let context = context(interrupt)?;
-    let mut failed = 0_usize;
-    passes(
-        flags,
+    if flags.plan {
+        let lines: String = selection
+            .actions
+            .iter()
+            .map(|action| plan(action))
+            .collect();
+        return super::print(&lines);
+    }
+    let setting = setting(&flags.passes, interrupt, log)?;
+    let cluster = Cluster::new(&flags.run.kubernetes);
+    let total = passes::total(&flags.run, &flags.passes, selection.actions.len());
+    let (progress, log) = Progress::start(total, log);
+    let (done, skipped, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    passes::go(
+        &flags.run,
+        &flags.passes,
         selection.actions,
         interrupt,
-        log,
-        |action| match one(action, flags, &context, interrupt, log) {
-            Outcome::Failed(failure) => {
-                report(action, &failure, log);
-                failed += 1;
-            }
-            Outcome::Done | Outcome::Skipped | Outcome::Interrupted => {}
+        &log,
+        |action| {
+            let outcome = if k8saudit::is_on_cluster(action) {
+                outcome(action, cluster.perform(action), &log)
+            } else {
+                one(action, &setting, &log, &new_token(), |worker| worker.act())
+            };
+            let count = match outcome {
+                Outcome::Failed(failure) => {
+                    report(action, &failure, &log);
+                    &failed
+                }
+                Outcome::Done => {
+                    log.info("action executed", &[("action", action.name.into())]);
+                    &done
+                }
+                Outcome::Skipped(_) => &skipped,
+                Outcome::Interrupted => return,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+            progress.step(format!(
+                "{} done, {} skipped, {} failed",
+                done.load(Ordering::Relaxed),
+                skipped.load(Ordering::Relaxed),
+                failed.load(Ordering::Relaxed)
+            ));
         },
     );
+    progress.finish();
+    let failed = failed.into_inner();
     if failed > 0 {
         log.error("actions failed", &[("failed", failed.into())]);
         return Ok(ExitCode::FAILURE);
@@ -47,33 +85,103 @@ pub(super) fn execute(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Goes over the actions once, or with `--loop` until interrupted.
-pub(super) fn passes(
-    flags: &RunFlags,
-    mut actions: Vec<&'static Action>,
+/// The actions that the expression and the names mean.
+pub(super) fn select(run: &RunFlags, passes: &PassFlags) -> Result<Selection, Error> {
+    Selection::named(run.pattern.as_deref(), &passes.action, run.all)
+}
+
+/// How actions are done here. What earlier programs left behind is removed first.
+pub(super) fn setting(
+    flags: &PassFlags,
     interrupt: &Interrupt,
     log: &Log,
-    mut each: impl FnMut(&'static Action),
-) {
-    let mut shuffle = shuffle(flags, log);
-    loop {
-        if let Some(shuffle) = &mut shuffle {
-            shuffle.shuffle(&mut actions);
-        }
-        for action in &actions {
-            each(action);
-            if interrupt.is_set() {
-                let message = format!("received {}, shutting down", interrupt.signal());
-                log.info(&message, &[]);
-                log.info("shutdown completed", &[]);
-                return;
-            }
-        }
-        if !flags.looped {
-            return;
-        }
-        log.debug("restart loop", &[]);
+) -> Result<Setting, Error> {
+    action::sandbox::sweep();
+    let journals = flags
+        .journal_directory
+        .clone()
+        .unwrap_or_else(action::journal::default_directory);
+    let undone = action::journal::repair(&journals).map_err(Error::io(format!(
+        "repair what {} tells",
+        journals.display()
+    )))?;
+    for path in undone {
+        let path = path.display().to_string();
+        log.warn("removed what an earlier run left", &[("path", path.into())]);
     }
+    Ok(Setting {
+        context: context(interrupt)?,
+        isolation: if flags.in_place {
+            Isolation::InPlace
+        } else {
+            Isolation::Sandbox
+        },
+        janitor: Janitor::default(),
+        journals,
+        limit: flags.action_timeout,
+    })
+}
+
+/// A name for the processes of one action that no other action has.
+pub(super) fn new_token() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let moment = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // With a letter at the end, so that none begins another.
+    format!("eg-{}-{moment:x}-{count}x", std::process::id())
+}
+
+/// Starts the process of one action, has `act` use it, and ends it.
+pub(super) fn one(
+    action: &'static Action,
+    setting: &Setting,
+    log: &Log,
+    token: &str,
+    act: impl FnOnce(&mut Worker) -> Result<(), Failure>,
+) -> Outcome {
+    let name = || ("action", action.name.into());
+    if let Some(spawn) = action.spawns {
+        log.info(
+            &format!("spawn as \"{}\"", spawn.name),
+            &[name(), ("args", spawn.role.into())],
+        );
+    }
+    let result = Worker::start(action, setting, token).and_then(|mut worker| act(&mut worker));
+    outcome(action, result, log)
+}
+
+/// What became of an action; that it was skipped is logged.
+pub(super) fn outcome(action: &Action, result: Result<(), Failure>, log: &Log) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(Failure::Skipped { reason }) => {
+            let reason = reason.into_owned();
+            log.warn(
+                "action skipped",
+                &[
+                    ("action", action.name.into()),
+                    ("reason", reason.clone().into()),
+                ],
+            );
+            Outcome::Skipped(reason)
+        }
+        Err(Failure::Interrupted) => Outcome::Interrupted,
+        Err(failure) => Outcome::Failed(failure),
+    }
+}
+
+/// What would be done, on one line.
+fn plan(action: &Action) -> String {
+    let place = if k8saudit::is_on_cluster(action) {
+        "on a cluster"
+    } else if action.needs.contains(&Need::Container) {
+        "in a container"
+    } else {
+        "in private namespaces"
+    };
+    format!("{}: {} ({place})\n", action.name, action.does)
 }
 
 /// The random order, if one was asked for; its seed is logged so that it can be had again.
@@ -89,48 +197,6 @@ pub(crate) fn shuffle(flags: &RunFlags, log: &Log) -> Option<Shuffle> {
     });
     log.info("random order", &[("seed", seed.into())]);
     Some(Shuffle::new(seed))
-}
-
-/// Waits, does one action and undoes it.
-pub(super) fn one(
-    action: &Action,
-    flags: &RunFlags,
-    context: &Context,
-    interrupt: &Interrupt,
-    log: &Log,
-) -> Outcome {
-    let name = || ("action", action.name.into());
-    if !flags.sleep.is_zero() {
-        let message = format!("sleep for {}", crate::go::format_duration(flags.sleep));
-        log.info(&message, &[name()]);
-        if !interrupt.sleep(flags.sleep) {
-            return Outcome::Interrupted;
-        }
-    }
-    if let Some(spawn) = action.spawns {
-        log.info(
-            &format!("spawn as \"{}\"", spawn.name),
-            &[name(), ("args", spawn.role.into())],
-        );
-    }
-    match action
-        .prepare(context)
-        .and_then(|mut prepared| prepared.run())
-    {
-        Ok(()) => {
-            log.info("action executed", &[name()]);
-            Outcome::Done
-        }
-        Err(Failure::Skipped { reason }) => {
-            log.warn(
-                "action skipped",
-                &[name(), ("reason", reason.into_owned().into())],
-            );
-            Outcome::Skipped
-        }
-        Err(Failure::Interrupted) => Outcome::Interrupted,
-        Err(failure) => Outcome::Failed(failure),
-    }
 }
 
 pub(super) fn report(action: &Action, failure: &Failure, log: &Log) {

@@ -67,6 +67,14 @@ impl Log {
         }
     }
 
+    /// The same lines to another writer.
+    pub fn through(&self, sink: Arc<Mutex<dyn Write + Send>>) -> Self {
+        Self {
+            sink,
+            ..self.clone()
+        }
+    }
+
     /// Whether lines of this level are written.
     pub fn is_on(&self, level: Level) -> bool {
         level <= self.level

@@ -7,7 +7,7 @@ use std::time::Duration;
 use suite::Alert;
 
 use super::TOKEN;
-use crate::alerts::Hearer;
+use crate::alerts::whole::{Listener, Whole};
 
 /// Fields with the ids of a process and of those above it.
 const PIDS: [&str; 3] = ["proc.pid", "proc.ppid", "thread.tid"];
@@ -31,14 +31,15 @@ struct State {
 /// Puts alerts where tests look for them.
 pub(super) struct Collector(pub(super) Arc<Collected>);
 
-impl Hearer for Collector {
-    fn alert(&self, _: &str, _: &str) {}
-
-    fn wants_whole(&self) -> bool {
-        true
-    }
-
-    fn whole(&self, alert: Alert) {
+impl Listener for Collector {
+    fn alert(&self, alert: Whole) {
+        let alert = Alert {
+            rule: alert.rule,
+            source: alert.source,
+            hostname: alert.hostname,
+            priority: alert.priority,
+            fields: alert.fields.into_iter().collect(),
+        };
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.heard += 1;
         let marked = alert
@@ -54,6 +55,8 @@ impl Hearer for Collector {
             state.anonymous += 1;
         }
     }
+
+    fn noise(&self) {}
 }
 
 impl Collected {

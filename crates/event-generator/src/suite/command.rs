@@ -125,7 +125,13 @@ fn test(flags: &SuiteTestFlags, interrupt: &Interrupt, log: &Log) -> Result<Exit
     }
     let collected = Arc::new(Collected::default());
     let hearer = Arc::new(Collector(Arc::clone(&collected)));
-    let ear = alerts::listen(&flags.alerts, flags.polling_interval, hearer, log)?;
+    let ear = alerts::whole::listen(
+        &flags.alerts,
+        &flags.follow,
+        flags.polling_interval,
+        hearer,
+        log,
+    )?;
     let deadline = Instant::now() + flags.run.timeout;
     let ran = all(tests, &flags.run, deadline, interrupt, log)?;
     let judged = judge(

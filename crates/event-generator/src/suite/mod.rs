@@ -35,7 +35,7 @@ pub fn main() -> Option<ExitCode> {
 }
 
 /// `bytes` random bytes in hexadecimal digits.
-fn token(bytes: usize) -> io::Result<String> {
+pub(crate) fn token(bytes: usize) -> io::Result<String> {
     let mut random = vec![0; bytes];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,0 +1,115 @@
+//! No packet leaves.
+//!
+//! The program runs in a network that has a device with a route to everywhere, so that what it sent to
+//! any address would go out there; every frame on that device is counted.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::Command;
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, socket,
+};
+
+use crate::{program, root, skip};
+
+const DEVICES: &[&str] = &[
+    "link add left type veth peer name right",
+    "address add 192.0.2.1/24 dev left",
+    "link set lo up",
+    "link set left up",
+    "link set right up",
+    "route add default via 192.0.2.2",
+];
+
+/// Makes a network for this thread and its children; `false`, with the reason, when that fails.
+fn network() -> bool {
+    unshare(CloneFlags::CLONE_NEWNET).unwrap();
+    // The kernel greets its neighbours over IPv6 by itself.
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    for line in DEVICES {
+        match Command::new("ip").args(line.split(' ')).output() {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => {
+                skip(&format!(
+                    "ip {line}: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                ));
+                return false;
+            }
+            Err(error) => {
+                skip(&format!("ip (package iproute2): {error}"));
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// Sees every frame of this thread's network.
+fn capture() -> OwnedFd {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        flags,
+        SockProtocol::EthAll,
+    )
+    .unwrap()
+}
+
+/// The frames so far that were not on the loopback device.
+fn frames(capture: &OwnedFd) -> Vec<Vec<u8>> {
+    const LOOPBACK: usize = 1;
+    let mut found = Vec::new();
+    let mut buffer = [0; 2048];
+    loop {
+        let received = recvfrom::<LinkAddr>(capture.as_raw_fd(), &mut buffer);
+        match received {
+            Ok((length, Some(from))) if from.ifindex() != LOOPBACK => {
+                found.push(buffer[..length].to_vec());
+            }
+            Ok(_) => {}
+            Err(nix::errno::Errno::EAGAIN) => return found,
+            Err(errno) => panic!("{errno}"),
+        }
+    }
+}
+
+#[test]
+fn no_packet_leaves() {
+    if !root() {
+        return;
+    }
+    // In a thread of its own, since the network is the thread's.
+    std::thread::spawn(|| {
+        if !network() {
+            return;
+        }
+        let capture = capture();
+        for flags in [
+            &[][..],
+            &[
+                "--in-place",
+                "--journal-directory",
+                "/tmp/event-generator-journals",
+            ],
+        ] {
+            let pattern = "^helper|^syscall.[^R]";
+            let arguments = [
+                &["run", pattern, "--all", "--sleep", "0", "--parallel", "4"][..],
+                flags,
+            ]
+            .concat();
+            assert!(program(&arguments).status().unwrap().success());
+            assert_eq!(frames(&capture), Vec::<Vec<u8>>::new(), "{flags:?}");
+        }
+        // That frames are seen at all: a datagram to an address that actions contact.
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+        socket.send_to(b"x", "203.0.113.1:9").unwrap();
+        assert!(!frames(&capture).is_empty(), "the capture sees nothing");
+    })
+    .join()
+    .unwrap();
+}
