@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hyper::Uri;
+use hyper::header::{HeaderName, HeaderValue};
 use kube::Config;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use rustls::pki_types::CertificateDer;
@@ -108,11 +109,15 @@ fn apply(flags: &KubernetesFlags, config: &mut Config) -> Result<(), Refusal> {
     if flags.as_user.is_some() {
         auth.impersonate.clone_from(&flags.as_user);
     }
-    if flags.as_uid.is_some() {
-        auth.impersonate_uid.clone_from(&flags.as_uid);
-    }
     if !flags.as_group.is_empty() {
         auth.impersonate_groups = Some(flags.as_group.clone());
+    }
+    if let Some(uid) = &flags.as_uid {
+        // The client knows the setting and does not send it.
+        let value = HeaderValue::from_str(uid)
+            .map_err(|error| Refusal::Wrong(format!("--as-uid '{uid}': {error}")))?;
+        let name = HeaderName::from_static("impersonate-uid");
+        config.headers.push((name, value));
     }
     Ok(())
 }

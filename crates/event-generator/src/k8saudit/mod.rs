@@ -55,8 +55,7 @@ impl Cluster {
             Ok(connection) => connection,
             Err(Refusal::NoCluster) => {
                 return Err(Failure::skipped(
-                    "no cluster is known: neither --kubeconfig, nor --server, nor ~/.kube/config, nor the \
-                     account of a pod",
+                    "no cluster is known: give --kubeconfig or --server",
                 ));
             }
             Err(Refusal::Wrong(reason)) => {
