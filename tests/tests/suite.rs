@@ -1,5 +1,7 @@
 //! Suites against the live engine: the engine's own end-to-end tests, written as suites.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::process::{Command, Output};
 
 use end_to_end::{Folder, Running, binary, live, repository, run};
@@ -114,6 +116,22 @@ fn samples_and_own_suites_pass() {
     assert!(output.status.success() && bad.is_empty(), "{bad:#?}\n{log}");
     assert!(reports.len() > 60, "only {} tests:\n{log}", reports.len());
     assert_eq!(left(), Vec::<String>::new());
+
+    // An alert where none may come, and none where one has to, fail.
+    for (rule, count) in [("Suite sensitive file", "0"), ("Suite process", "5")] {
+        let yaml = format!(
+            "tests: [{{name: wrong, rule: {rule}, runner: HostRunner, expectedOutcome: {{count: {count}, \
+             within: 1s}}, steps: [{{type: syscall, name: look, syscall: openat, args: \
+             {{pathname: /etc/shadow, flags: O_RDONLY}}}}]}}]"
+        );
+        let output = suite_test(&socket, &["--description", &yaml, "--report-format", "tap"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        // Lost events make a silence look right; that is not what is tested here.
+        assert!(
+            output.status.code() == Some(1) || drops(&folder) > 0,
+            "{text}"
+        );
+    }
     let (status, _, stderr) = engine.stop();
     assert!(status.success(), "{}", stderr.join("\n"));
 }
