@@ -80,7 +80,7 @@ pub(super) fn run(
 /// What a test needs around it, and whether that can be had.
 fn surroundings(test: &Test, in_place: bool) -> Result<Surroundings, String> {
     let container = match &test.container {
-        Some(_) => Some(super::token(32).map_err(|error| error.to_string())?),
+        Some(_) => Some(child::new_container().map_err(|error| error.to_string())?),
         None => None,
     };
     let network = container.is_some() || child::needs_network(test);

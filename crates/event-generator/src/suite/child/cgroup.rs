@@ -5,9 +5,39 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The directory that Docker keeps its cgroups in.
 const PARENT: &str = "docker";
+
+/// How the ids of our containers begin, so that what a killed run has left can be told from what
+/// belongs to Docker.
+const MARK: &str = "e9e9e9e9";
+
+/// How old a cgroup without processes has to be before it is taken for left over.
+const AGE: Duration = Duration::from_secs(60);
+
+/// A new id.
+pub(in crate::suite) fn new_id() -> io::Result<String> {
+    Ok(format!("{MARK}{}", crate::suite::token(28)?))
+}
+
+/// Removes the cgroups of containers whose event generator was killed.
+pub(in crate::suite) fn sweep() {
+    for hierarchy in hierarchies() {
+        let parent = hierarchy.join(PARENT);
+        for entry in fs::read_dir(&parent).into_iter().flatten().flatten() {
+            let is_ours = entry.file_name().to_string_lossy().starts_with(MARK);
+            let made = entry.metadata().and_then(|metadata| metadata.modified());
+            let is_old = made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > AGE));
+            if is_ours && is_old {
+                // Refused while a process is in it.
+                let _ = fs::remove_dir(entry.path());
+                let _ = fs::remove_dir(&parent);
+            }
+        }
+    }
+}
 
 /// Makes the cgroup of the container `id` and moves this process into it.
 pub(super) fn enter(id: &str) -> io::Result<()> {
