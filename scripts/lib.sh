@@ -10,7 +10,7 @@ fail() {
     exit 1
 }
 
-# Debian packages that the build needs, each with a file or command that shows it is there.
+# Debian packages that the build and its tests need, each with a file or command that shows it is there.
 packages=(
     "clang:command:clang"
     "libelf-dev:file:/usr/include/libelf.h"
@@ -18,6 +18,7 @@ packages=(
     "pkg-config:command:pkg-config"
     "gcc:command:cc"
     "make:command:make"
+    "iproute2:command:ip"
 )
 
 missing_packages() {

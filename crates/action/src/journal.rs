@@ -104,8 +104,11 @@ impl Journal {
     /// An empty one in `directory`, which is made if it is missing.
     pub(crate) fn make(directory: &Path) -> Result<Self, Failure> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let step = || format!("make a journal in {}", directory.display());
-        let make = || -> io::Result<PathBuf> {
+        let process = std::process::id();
+        let started = started(process).unwrap_or(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!("journal-{process}-{started}-{count}"));
+        let make = || -> io::Result<()> {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -113,18 +116,27 @@ impl Journal {
             if !is_ours(directory)? {
                 return Err(io::Error::other("others may write there"));
             }
-            let process = std::process::id();
-            let started = started(process).unwrap_or(0);
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let path = directory.join(format!("journal-{process}-{started}-{count}"));
             let mut options = OpenOptions::new();
             options.write(true).create_new(true).mode(0o600);
             options.open(&path)?.sync_all()?;
             // The entry in the directory has to be on disk too.
-            File::open(directory)?.sync_all()?;
-            Ok(path)
+            File::open(directory)?.sync_all()
         };
-        make().map(Self).map_err(Failure::at(step()))
+        // Whoever has the last journal in a directory removes the directory, maybe at this moment.
+        for _ in 0..100 {
+            match make() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                made => {
+                    let step = format!("make a journal in {}", directory.display());
+                    return made.map(|()| Self(path)).map_err(Failure::at(step));
+                }
+            }
+        }
+        let error = io::Error::from(io::ErrorKind::NotFound);
+        Err(Failure::at(format!(
+            "make a journal in {}",
+            directory.display()
+        ))(error))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -297,6 +309,22 @@ mod tests {
         assert_eq!(repair(&journals).unwrap(), Vec::<PathBuf>::new());
         assert!(!journals.exists(), "an empty directory goes too");
         assert_eq!(repair(&journals).unwrap(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn journals_come_and_go_at_the_same_time() {
+        let dir = TempDir::new().unwrap();
+        let journals = dir.join("journals");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        drop(Journal::make(&journals).unwrap());
+                    }
+                });
+            }
+        });
+        assert!(!journals.exists());
     }
 
     #[test]

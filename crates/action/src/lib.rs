@@ -14,8 +14,9 @@
 //! **Nothing stays.** Whatever an action creates belongs to a guard inside [`Prepared`]; dropping it
 //! removes everything, after success, failure and interruption alike. No action touches a file that
 //! was there before: where the original renames `/bin/true`, we rename a file of our own in the same
-//! directory. Only `SIGKILL` can leave something behind, and then it carries the prefix
-//! [`temp::PREFIX`].
+//! directory. In a [`sandbox`], which has a process and namespaces of its own, a kill leaves nothing
+//! either; without one, what `SIGKILL` leaves carries the prefix [`temp::PREFIX`], and a [`journal`]
+//! tells the next start what to remove.
 //!
 //! **Stand-ins.** Many rules look at the name and the arguments of a program, not at what it does.
 //! For these we start *ourselves* under that name ([`stand_in`]): `shred`, `nmap` or `nc -e /bin/sh`

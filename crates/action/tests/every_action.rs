@@ -113,6 +113,7 @@ fn in_processes_of_their_own(context: &Context, isolation: Isolation) {
     let setting = Setting {
         context: context.clone(),
         isolation,
+        runtime: None,
         janitor: Janitor::default(),
         journals: journals.clone(),
         limit: Duration::from_secs(60),

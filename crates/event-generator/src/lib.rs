@@ -5,8 +5,8 @@
 //! - [`cli`]: flags, environment, configuration file; one definition for all three.
 //! - [`log`]: the lines on standard error that scripts read, in text and JSON.
 //! - [`selection`]: which actions a regular expression means.
-//! - [`alerts`]: hearing what an engine says, over gRPC or HTTP. Always on a thread of its own: an
-//!   alert that arrives never holds up an action.
+//! - [`alerts`]: hearing what an engine says, over gRPC or HTTP, or by following what it writes.
+//!   Always on a thread of its own: an alert that arrives never holds up an action.
 //! - [`commands`]: `list`, `explain`, `run`, `test`, `bench`; one module each.
 //! - [`suite`]: tests that are described in YAML.
 //! - [`bench`]: load, rounds, statistics. The logic of rounds is pure and knows neither time nor

@@ -499,6 +499,34 @@ fn rules_of_other_names_can_be_expected_and_forbidden() {
 }
 
 #[test]
+fn alerts_are_followed_from_a_pipe() {
+    let mut child = command(&["test", "ClearLog", "--sleep", "0", "--follow", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        let line = b"Nov 28 host engine: {\"rule\":\"Clear Log Activities\"}\n";
+        // Until nobody reads any more.
+        while pipe.write_all(line).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    // An engine that has ended is no reason to wait for a minute.
+    let output = command(&["test", "ClearLog", "--sleep", "0", "--follow", "-"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("standard input: it has ended"), "{text}");
+}
+
+#[test]
 fn reports_are_written() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.xml");

@@ -74,8 +74,7 @@ pub(crate) fn load_module(_: &Context) -> Result<Prepared, Failure> {
         .map_err(Failure::at("memfd_create"))?;
     Ok(Prepared::new(move || {
         match rustix::system::finit_module(&empty, c"", 0) {
-            Err(Errno::PERM) => Err(Failure::skipped("this kernel loads no modules for us")),
-            Err(Errno::NOSYS) => Err(Failure::skipped("this kernel has no modules")),
+            // Whatever the reason: no modules in this kernel, none from us, none in there.
             Err(_) => Ok(()),
             Ok(()) => Err(Failure::at(step)(std::io::Error::other(
                 "an empty file was loaded as a module",

@@ -184,7 +184,8 @@ pub(crate) fn started(pid: u32) -> Option<u64> {
         .ok()
 }
 
-fn new_id() -> String {
+/// An id of 64 digits: 12 random ones, the mark, this process, when it started, and random ones.
+pub(super) fn new_id() -> String {
     let pid = std::process::id();
     let start = started(pid).unwrap_or(0);
     let random = crate::temp::random();

@@ -3,10 +3,11 @@
 use std::process::Command;
 
 use nix::sched::{CloneFlags, unshare};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::mounts;
 use super::plan::{Place, Plan, die_with};
-use crate::context::Context;
+use crate::context::{Cancel, Context};
 use crate::failure::Failure;
 use crate::stand_in::{Deed, KUBERNETES, METADATA, OUTSIDE, ROLE};
 use crate::{journal, netlink, table};
@@ -36,11 +37,37 @@ pub(crate) fn ready() -> Result<Deed, Failure> {
         // Does not die with its parent: it removes what it made first, when its input ends.
         Place::Bare { journal } => journal::open(journal)?,
         Place::Container { .. } => die_with(None)?,
+        // Its parent is the runtime's; it ends when its input does.
+        Place::Runtime => own_addresses()?,
     }
     let mut context = Context::of_this_process().map_err(Failure::at("read /proc/self"))?;
     context.program = plan.program;
+    if matches!(plan.place, Place::Bare { .. }) {
+        cancel_at_end_of_input(context.cancel.clone())?;
+    }
     let mut prepared = action.prepare(&context)?;
     Ok(Box::new(move || prepared.run()))
+}
+
+/// Gives up what takes long when nobody waits for it any more: it is undone then. Elsewhere the
+/// process is killed, and there is nothing to undo.
+fn cancel_at_end_of_input(cancel: Cancel) -> Result<(), Failure> {
+    let watch = move || {
+        let input = std::io::stdin();
+        loop {
+            // Nothing is asked for, so that requests are left for who reads them.
+            let mut ends = [PollFd::new(&input, PollFlags::empty())];
+            let ended = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+            if poll(&mut ends, None).is_ok() && ends[0].revents().intersects(ended) {
+                return cancel.cancel();
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(watch)
+        .map(drop)
+        .map_err(Failure::at("watch the input"))
 }
 
 /// The next program in the row: this one in another role.

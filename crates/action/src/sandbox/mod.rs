@@ -20,6 +20,8 @@
 //! named as Docker names its own, which is how engines tell a container. A control group outlives its
 //! processes, so a [`janitor`] removes it when this program cannot.
 //!
+//! A real runtime can make it instead ([`runtime`]).
+//!
 //! **In place** ([`journal`](crate::journal)). Without namespaces, what an action makes is written
 //! down first, and the next start undoes what a crash left.
 
@@ -30,12 +32,14 @@ mod janitor;
 mod mountinfo;
 mod mounts;
 mod plan;
+mod runtime;
 mod worker;
 
 pub(crate) use cgroup::started;
 pub use cgroup::sweep;
 pub use janitor::Janitor;
 pub use plan::{Isolation, TOKEN};
+pub use runtime::Containerd;
 pub use worker::{Setting, Worker};
 
 pub(crate) use child::ready;

@@ -46,6 +46,8 @@ pub(super) enum Place {
         privileged: bool,
         cgroups: Vec<PathBuf>,
     },
+    /// In a container that a runtime has made.
+    Runtime,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +78,7 @@ impl Plan {
         line("outer_network", self.outer_network.to_string().as_bytes());
         match &self.place {
             Place::Host => line("place", b"host"),
+            Place::Runtime => line("place", b"runtime"),
             Place::Bare { journal } => {
                 line("place", b"in-place");
                 line("journal", journal.as_os_str().as_bytes());
@@ -128,6 +131,7 @@ impl Plan {
             outer_network: text("outer_network")?.parse().ok()?,
             place: match text("place")? {
                 "host" => Place::Host,
+                "runtime" => Place::Runtime,
                 "in-place" => Place::Bare {
                     journal: path(one("journal")?),
                 },
@@ -189,6 +193,7 @@ mod tests {
     fn a_plan_reads_back() {
         for place in [
             Place::Host,
+            Place::Runtime,
             Place::Bare {
                 journal: "/var/lib/x=y".into(),
             },

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +12,7 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use super::Janitor;
 use super::cgroup::Cgroups;
 use super::plan::{ACT, Isolation, LAUNCH, PLAN, Place, Plan, TOKEN, network_namespace};
+use super::runtime::{Container, Containerd};
 use crate::action::{Action, Need};
 use crate::context::{Cancel, Capability, Context};
 use crate::failure::Failure;
@@ -36,6 +37,8 @@ pub struct Setting {
     pub context: Context,
     /// How far from it they are kept.
     pub isolation: Isolation,
+    /// The runtime that makes containers; without one, we do.
+    pub runtime: Option<Containerd>,
     /// Removes what outlives this program.
     pub janitor: Janitor,
     /// Where journals lie, in place.
@@ -56,6 +59,9 @@ pub struct Worker {
     undoes: bool,
     // After the process, so that they are empty and what it made is known when their turn comes.
     cgroups: Option<Cgroups>,
+    container: Option<Container>,
+    /// What the runtime complains of.
+    complaints: Option<ChildStderr>,
     _journal: Option<Journal>,
 }
 
@@ -72,32 +78,37 @@ impl Worker {
         }
         action.check_availability()?;
         let context = &setting.context;
-        let mut cgroups = None;
-        let mut journal = None;
+        let (mut cgroups, mut container, mut journal) = (None, None, None);
+        let privileged = is_privileged(action);
         let place = if setting.isolation == Isolation::InPlace {
             let journal = journal.insert(Journal::make(&setting.journals)?);
             Place::Bare {
                 journal: journal.path().to_owned(),
             }
-        } else if action.needs.contains(&Need::Container) && !context.in_container {
-            if !context.is_root() {
-                return Err(Failure::skipped("needs root to make a container"));
-            }
+        } else if !action.needs.contains(&Need::Container) || context.in_container {
+            Place::Host
+        } else if !context.is_root() {
+            return Err(Failure::skipped("needs root to make a container"));
+        } else if let Some(containerd) = &setting.runtime {
+            let made = container.insert(Container::prepare(containerd)?);
+            let (id, dir) = made.remains();
+            setting
+                .janitor
+                .will_remove_container(context, containerd, &id, &dir)?;
+            Place::Runtime
+        } else {
             let mut untold = None;
             let groups = Cgroups::make(|dir| {
-                untold = untold
-                    .take()
-                    .or(setting.janitor.will_remove(context, dir).err());
+                let told = setting.janitor.will_remove(context, dir);
+                untold = untold.take().or(told.err());
             })?;
             if let Some(failure) = untold {
                 return Err(failure);
             }
             Place::Container {
-                privileged: is_privileged(action),
+                privileged,
                 cgroups: cgroups.insert(groups).dirs.clone(),
             }
-        } else {
-            Place::Host
         };
         let step = "read this process's network namespace";
         let plan = Plan {
@@ -107,7 +118,11 @@ impl Worker {
             outer_network: network_namespace().map_err(Failure::at(step))?,
             place,
         };
-        let (process, to, from) = spawn(&plan, token)?;
+        let command = match &container {
+            Some(container) => in_runtime(container, &plan, token, privileged),
+            None => on_this_machine(&plan, token),
+        };
+        let (process, to, from, complaints) = spawn(command)?;
         let mut worker = Self {
             name: action.name,
             to: Some(to),
@@ -117,6 +132,8 @@ impl Worker {
             limit: setting.limit,
             undoes: matches!(plan.place, Place::Bare { .. }),
             cgroups,
+            container,
+            complaints,
             _journal: journal,
         };
         worker.answer()?;
@@ -128,9 +145,9 @@ impl Worker {
     /// # Errors
     /// As for [`Self::start`].
     pub fn act(&mut self) -> Result<(), Failure> {
-        if let Some(to) = &mut self.to {
-            to.write_all(&[0])
-                .map_err(|error| gone(&self.cancel, error))?;
+        let asked = self.to.as_mut().map(|to| to.write_all(&[0]));
+        if let Some(Err(error)) = asked {
+            return Err(self.gone(error));
         }
         self.answer()
     }
@@ -142,7 +159,25 @@ impl Worker {
 
     /// The first 12 digits of the id of the container that was made for the action, if one was.
     pub fn container_id(&self) -> Option<String> {
-        self.cgroups.as_ref()?.short_id()
+        match (&self.cgroups, &self.container) {
+            (Some(groups), _) => groups.short_id(),
+            (None, container) => Some(container.as_ref()?.short_id()),
+        }
+    }
+
+    /// Why nothing can be heard of the process.
+    fn gone(&mut self, error: io::Error) -> Failure {
+        if self.cancel.is_cancelled() {
+            return Failure::Interrupted;
+        }
+        let mut text = String::new();
+        if let Some(complaints) = &mut self.complaints {
+            let _ = complaints.read_to_string(&mut text);
+        }
+        match text.trim() {
+            "" => Failure::at("talk to the process that acts")(error),
+            text => Failure::Elsewhere(text.to_owned()),
+        }
     }
 
     /// Reads an answer, with an ear for interruption.
@@ -166,15 +201,15 @@ impl Worker {
             ) {
                 Ok(0) | Err(rustix::io::Errno::INTR) => continue,
                 Ok(_) => {}
-                Err(errno) => return Err(gone(&self.cancel, errno.into())),
+                Err(errno) => return Err(self.gone(errno.into())),
             }
             let mut bytes = [0; 64];
             let wanted = answer.missing().min(bytes.len());
             match self.from.read(&mut bytes[..wanted]) {
-                Ok(0) => return Err(gone(&self.cancel, io::ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Err(self.gone(io::ErrorKind::UnexpectedEof.into())),
                 Ok(read) => answer.add(&bytes[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(gone(&self.cancel, error)),
+                Err(error) => return Err(self.gone(error)),
             }
             if answer.missing() == 0 {
                 return answer.outcome();
@@ -203,44 +238,61 @@ impl Drop for Worker {
     }
 }
 
-fn gone(cancel: &Cancel, error: io::Error) -> Failure {
-    if cancel.is_cancelled() {
-        return Failure::Interrupted;
-    }
-    Failure::at("talk to the process that acts")(error)
-}
-
-fn spawn(plan: &Plan, token: &str) -> Result<(Reaped, ChildStdin, ChildStdout), Failure> {
+/// This program, to do the action or to make the container for it.
+fn on_this_machine(plan: &Plan, token: &str) -> Command {
     let role = match plan.place {
         Place::Container { .. } => LAUNCH,
-        Place::Host | Place::Bare { .. } => ACT,
+        Place::Host | Place::Bare { .. } | Place::Runtime => ACT,
     };
-    let mut command: Command = super::child::command(plan, role);
+    let mut command = super::child::command(plan, role);
     command.env_clear();
     for name in INHERITED {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
     }
-    let mut child = command
+    command
         .env(ROLE, role)
         .env(PLAN, plan.encode())
         .env(TOKEN, token)
+        .stderr(Stdio::null());
+    command
+}
+
+/// The runtime, to run this program in a container.
+fn in_runtime(container: &Container, plan: &Plan, token: &str, privileged: bool) -> Command {
+    let variables = [
+        ("PATH", std::env::var_os("PATH").unwrap_or_default()),
+        (ROLE, ACT.into()),
+        (PLAN, plan.encode()),
+        (TOKEN, token.into()),
+    ];
+    let program = [
+        plan.program.as_os_str(),
+        "run".as_ref(),
+        plan.action.as_ref(),
+    ];
+    let mut command = container.command(privileged, &variables, &program);
+    command.stderr(Stdio::piped());
+    command
+}
+
+type Spawned = (Reaped, ChildStdin, ChildStdout, Option<ChildStderr>);
+
+fn spawn(mut command: Command) -> Result<Spawned, Failure> {
+    let step = "start the process that acts";
+    let mut child = command
         // An interrupt from the terminal is for us to pass on.
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
-        .map_err(Failure::at("start the process that acts"))?;
-    let to = child.stdin.take();
-    let from = child.stdout.take();
+        .map_err(Failure::at(step))?;
+    let (to, from, complaints) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let process = adopt(child);
     match (to, from) {
-        (Some(to), Some(from)) => Ok((process, to, from)),
-        _ => Err(Failure::at("start the process that acts")(
-            io::Error::other("it has no pipes"),
-        )),
+        (Some(to), Some(from)) => Ok((process, to, from, complaints)),
+        _ => Err(Failure::at(step)(io::Error::other("it has no pipes"))),
     }
 }
 

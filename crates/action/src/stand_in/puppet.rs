@@ -133,8 +133,14 @@ pub(super) fn play(role: &Role) -> ExitCode {
     let mut input = io::stdin().lock();
     // Not buffered: `Stdout` would wait for a newline.
     let mut output = io::stdout().lock();
-    // A puppet that is stopped, as a debugger's victim is, does not see the end of its input.
-    let deed = crate::sandbox::die_with(None).and_then(|()| (role.ready)());
+    // A puppet that is stopped, as a debugger's victim is, does not see the end of its input. Who acts
+    // may have another parent, and sees to it by itself.
+    let bound = if role.name == crate::sandbox::ACT {
+        Ok(())
+    } else {
+        crate::sandbox::die_with(None)
+    };
+    let deed = bound.and_then(|()| (role.ready)());
     let mut deed = match deed {
         Ok(deed) => deed,
         Err(failure) => {

@@ -49,6 +49,13 @@ pub struct PassFlags {
     /// Do actions for containers in one that this runtime makes, instead of in one of our own
     #[arg(long, value_name = "RUNTIME")]
     pub container_runtime: Option<ContainerRuntime>,
+    /// Socket of that runtime
+    #[arg(
+        long,
+        value_name = "SOCKET",
+        default_value = "/run/containerd/containerd.sock"
+    )]
+    pub container_runtime_unix_socket: PathBuf,
 }
 
 /// A program that makes containers.

@@ -23,6 +23,9 @@ pub(super) fn render(name: &str) -> Result<String, Error> {
             "with --all"
         },
     );
+    if action.is_addition() {
+        line("original", "has no action for this rule");
+    }
     if !action.is_available() {
         line("available", "not yet");
     }

@@ -1,13 +1,14 @@
 //! `run`: does actions.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use action::sandbox::{Isolation, Janitor, Setting, Worker};
+use action::sandbox::{Containerd, Isolation, Janitor, Setting, Worker};
 use action::{Action, Context, Failure, Need};
 
 use super::passes;
-use crate::cli::{PassFlags, RunCommandFlags, RunFlags};
+use crate::cli::{ContainerRuntime, PassFlags, RunCommandFlags, RunFlags};
 use crate::k8saudit::{self, Cluster};
 use crate::log::Log;
 use crate::progress::Progress;
@@ -109,8 +110,10 @@ pub(super) fn setting(
         let path = path.display().to_string();
         log.warn("removed what an earlier run left", &[("path", path.into())]);
     }
+    let context = context(interrupt)?;
     Ok(Setting {
-        context: context(interrupt)?,
+        runtime: runtime(flags, &context)?,
+        context,
         isolation: if flags.in_place {
             Isolation::InPlace
         } else {
@@ -120,6 +123,31 @@ pub(super) fn setting(
         journals,
         limit: flags.action_timeout,
     })
+}
+
+/// The runtime that makes containers, if one is asked for.
+fn runtime(flags: &PassFlags, context: &Context) -> Result<Option<Containerd>, Error> {
+    let Some(ContainerRuntime::Containerd) = flags.container_runtime else {
+        return Ok(None);
+    };
+    let socket = &flags.container_runtime_unix_socket;
+    let path = socket.to_str().map_or(socket.as_path(), |text| {
+        let path = text.strip_prefix("unix:").unwrap_or(text);
+        Path::new(path.strip_prefix("//").unwrap_or(path))
+    });
+    if !path.exists() {
+        return Err(Error::Flags(format!(
+            "there is no containerd at {}: is it running? (--container-runtime-unix-socket)",
+            path.display()
+        )));
+    }
+    let ctr = context.tool("ctr").ok_or_else(|| {
+        Error::Flags("--container-runtime containerd needs ctr, which is not in PATH".to_owned())
+    })?;
+    Ok(Some(Containerd {
+        ctr,
+        socket: path.to_owned(),
+    }))
 }
 
 /// A name for the processes of one action that no other action has.
