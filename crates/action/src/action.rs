@@ -48,8 +48,8 @@ pub struct Spawn {
 pub(crate) enum How {
     /// By what this function makes ready.
     By(fn(&Context) -> Result<Prepared, Failure>),
-    /// Not at all, and why.
-    NotYet(&'static str),
+    /// By the program that runs actions, over a connection that this crate does not have.
+    OnCluster,
 }
 
 /// Which of the published rule sets a rule is in.
@@ -114,7 +114,9 @@ impl Action {
     pub fn prepare(&self, context: &Context) -> Result<Prepared, Failure> {
         self.check_availability()?;
         let How::By(prepare) = self.how else {
-            return Err(Failure::skipped("action not available yet"));
+            return Err(Failure::skipped(
+                "it is done on a cluster, not in a process",
+            ));
         };
         for need in self.needs {
             need.check(context)?;
@@ -126,7 +128,9 @@ impl Action {
     pub(crate) fn check_availability(&self) -> Result<(), Failure> {
         match self.how {
             How::By(_) => Ok(()),
-            How::NotYet(why) => Err(Failure::skipped(format!("action not available yet: {why}"))),
+            How::OnCluster => Err(Failure::skipped(
+                "it is done on a cluster, not in a process",
+            )),
         }
     }
 
@@ -137,7 +141,7 @@ impl Action {
 
     /// Whether this version can do it.
     pub fn is_available(&self) -> bool {
-        matches!(self.how, How::By(_))
+        matches!(self.how, How::By(_) | How::OnCluster)
     }
 
     /// Whether the original has no such action: one of a rule that it leaves out.

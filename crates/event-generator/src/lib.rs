@@ -8,8 +8,7 @@
 //! - [`alerts`]: hearing what an engine says, over gRPC or HTTP, or by following what it writes.
 //!   Always on a thread of its own: an alert that arrives never holds up an action.
 //! - [`commands`]: `list`, `explain`, `run`, `test`, `bench`; one module each.
-//! - [`bench`]: load, rounds, statistics. The logic of rounds is pure and knows neither time nor
-//!   threads.
+//! - [`suite`]: tests that are described in YAML.
 //! - [`capacity_test`]: which rate an engine holds, and why no more.
 //! - [`load`]: threads that do actions or system calls on a schedule, and count them.
 //! - [`watch`]: an engine's process and its own counters.
@@ -28,10 +27,12 @@ pub mod commands;
 mod error;
 mod go;
 mod interrupt;
+mod k8saudit;
 pub mod load;
 pub mod log;
 mod progress;
 pub mod selection;
+pub mod suite;
 pub mod watch;
 
 pub use error::Error;

@@ -16,7 +16,11 @@ fn run(arguments: &[&str]) -> Output {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(arguments).env("HOME", "/nonexistent");
+    command
+        .args(arguments)
+        .env("HOME", "/nonexistent")
+        .env_remove("KUBECONFIG")
+        .env_remove("KUBERNETES_SERVICE_HOST");
     command
 }
 
@@ -232,7 +236,7 @@ fn running_is_logged_as_by_the_original() {
     assert_eq!(
         stderr(&output),
         "WARN action skipped                                action=k8saudit.K8SConfigMapCreated \
-         reason=\"action not available yet: it needs a Kubernetes client\"\n"
+         reason=\"no cluster is known: give --kubeconfig or --server\"\n"
     );
 }
 

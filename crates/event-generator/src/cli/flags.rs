@@ -250,48 +250,66 @@ pub enum SecurityMode {
     Mtls,
 }
 
-/// The connection flags of kubectl. They are for actions on a cluster, which are not available yet;
-/// until then they are accepted and a warning says that they have no effect.
+/// The connection flags of kubectl, for actions on a cluster.
 #[derive(Args, Clone, Default, Debug)]
-#[expect(missing_docs, reason = "those of kubectl")]
+#[command(next_help_heading = "Cluster (for k8saudit actions)")]
 pub struct KubernetesFlags {
-    #[arg(long = "as", hide = true, value_name = "USER")]
+    /// User to act as on the cluster
+    #[arg(long = "as", value_name = "USER")]
     pub as_user: Option<String>,
-    #[arg(long, hide = true)]
+    /// Group to act as; may be repeated
+    #[arg(long, value_name = "GROUP")]
     pub as_group: Vec<String>,
-    #[arg(long, hide = true)]
+    /// Id of the user to act as
+    #[arg(long, value_name = "UID")]
     pub as_uid: Option<String>,
-    #[arg(long, hide = true)]
+    /// Of kubectl: no effect, nothing is cached
+    #[arg(long, hide = true, value_name = "FOLDER")]
     pub cache_dir: Option<String>,
-    #[arg(long, hide = true)]
+    /// Authority that vouches for the server
+    #[arg(long, value_name = "FILE")]
     pub certificate_authority: Option<String>,
-    #[arg(long, hide = true)]
+    /// Our certificate
+    #[arg(long, value_name = "FILE")]
     pub client_certificate: Option<String>,
-    #[arg(long, hide = true)]
+    /// Our key
+    #[arg(long, value_name = "FILE")]
     pub client_key: Option<String>,
-    #[arg(long, hide = true)]
+    /// Cluster of the kubeconfig file
+    #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
-    #[arg(long, hide = true)]
+    /// Context of the kubeconfig file
+    #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Ask for answers that are not compressed
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub disable_compression: Option<bool>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Do not look at the server's certificate
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub insecure_skip_tls_verify: Option<bool>,
-    #[arg(long, hide = true)]
+    /// Kubeconfig file [default: $KUBECONFIG or ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Of kubectl: no effect, no version is compared
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub match_server_version: Option<bool>,
-    #[arg(short, long, hide = true)]
+    /// Namespace to create objects in [default: that of the context, or default]
+    #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
-    #[arg(long, hide = true)]
+    /// How long a request may take; 0: as long as it takes [default: 30s]
+    #[arg(long, value_name = "DURATION")]
     pub request_timeout: Option<String>,
-    #[arg(short, long, hide = true)]
+    /// Address of the API server
+    #[arg(short, long, value_name = "URL")]
     pub server: Option<String>,
-    #[arg(long, hide = true)]
+    /// Name that the server's certificate has to have
+    #[arg(long, value_name = "NAME")]
     pub tls_server_name: Option<String>,
-    #[arg(long, hide = true)]
+    /// Bearer token
+    #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
-    #[arg(long, hide = true)]
+    /// User of the kubeconfig file
+    #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
 }
 

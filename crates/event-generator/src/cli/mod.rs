@@ -9,12 +9,17 @@ mod act;
 mod capacity;
 mod flags;
 mod settings;
+mod suite;
 
 pub use act::{ContainerRuntime, Correlate, FollowFlags, PassFlags, RunCommandFlags, TestFlags};
 pub use capacity::{CapacityCommand, CapacityFlags};
 pub use flags::{
     AlertFlags, BenchFlags, Common, Given, KubernetesFlags, ListFlags, ListFormat, RunFlags,
     SecurityMode,
+};
+pub use suite::{
+    ExplainFormat, ReportFormat, SuiteCommand, SuiteExplainFlags, SuiteFlags, SuiteRunFlags,
+    SuiteTestFlags,
 };
 
 use std::ffi::OsString;
@@ -68,6 +73,8 @@ pub enum Command {
     Bench(BenchFlags),
     /// Find out which rate of system calls and alerts an engine holds, and why no more
     Capacity(Box<CapacityFlags>),
+    /// Tests that are described in YAML
+    Suite(SuiteFlags),
 }
 
 /// Why there is nothing to do but to say why.
@@ -139,6 +146,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop>
         Some(Command::Test(flags)) => flags.alerts.given = given,
         Some(Command::Bench(flags)) => flags.alerts.given = given,
         Some(Command::Capacity(flags)) => flags.alerts.given = given,
+        Some(Command::Suite(SuiteFlags {
+            command: SuiteCommand::Test(flags),
+        })) => flags.alerts.given = given,
         _ => {}
     }
     Ok(Cli {
@@ -153,6 +163,9 @@ fn given(matches: &clap::ArgMatches) -> Given {
     let Some((_, matches)) = matches.subcommand() else {
         return Given::default();
     };
+    if matches.subcommand().is_some() {
+        return given(matches);
+    }
     let any = |family: &str| {
         matches
             .ids()

@@ -73,7 +73,11 @@ pub(super) fn with_defaults(
         };
         command = command.mut_args(set);
         if let Some(chosen) = chosen {
-            command = command.mut_subcommand(chosen, |command| command.mut_args(set));
+            command = command.mut_subcommand(chosen, |command| {
+                command
+                    .mut_args(set)
+                    .mut_subcommands(|command| command.mut_args(set))
+            });
         }
     }
     (command, warnings)

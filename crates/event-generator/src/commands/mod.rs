@@ -37,19 +37,30 @@ pub fn execute(cli: Cli, log: &Log) -> Result<ExitCode, Error> {
             test::execute(&flags, &Interrupt::by_signals()?, log)
         }
         Some(Command::Bench(flags)) => {
-            warn_of_kubernetes(&flags.run.kubernetes, log);
+            if flags.run.kubernetes.any() {
+                log.warn("actions on a cluster are not for benchmarks", &[]);
+            }
             crate::bench::execute(&flags, &Interrupt::by_signals()?, log)
         }
         Some(Command::Capacity(flags)) => {
             crate::capacity_test::execute(&flags, &Interrupt::by_signals()?, log)
         }
+        Some(Command::Suite(flags)) => crate::suite::execute(&flags.command, log),
     }
 }
 
+/// Names flags of kubectl that change nothing here.
 fn warn_of_kubernetes(flags: &KubernetesFlags, log: &Log) {
-    if flags.any() {
+    let given = [
+        ("--cache-dir", flags.cache_dir.is_some()),
+        (
+            "--match-server-version",
+            flags.match_server_version.is_some(),
+        ),
+    ];
+    for (flag, _) in given.iter().filter(|(_, given)| *given) {
         log.warn(
-            "the flags for Kubernetes have no effect: its actions are not available yet",
+            &format!("{flag} has no effect: nothing is cached or compared"),
             &[],
         );
     }

@@ -9,6 +9,7 @@ use action::{Action, Context, Failure, Need};
 
 use super::passes;
 use crate::cli::{ContainerRuntime, PassFlags, RunCommandFlags, RunFlags};
+use crate::k8saudit::{self, Cluster};
 use crate::log::Log;
 use crate::progress::Progress;
 use crate::selection::{Selection, Shuffle};
@@ -39,6 +40,7 @@ pub(super) fn execute(
         return super::print(&lines);
     }
     let setting = setting(&flags.passes, interrupt, log)?;
+    let cluster = Cluster::new(&flags.run.kubernetes);
     let total = passes::total(&flags.run, &flags.passes, selection.actions.len());
     let (progress, log) = Progress::start(total, log);
     let (done, skipped, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
@@ -49,7 +51,11 @@ pub(super) fn execute(
         interrupt,
         &log,
         |action| {
-            let outcome = one(action, &setting, &log, &new_token(), |worker| worker.act());
+            let outcome = if k8saudit::is_on_cluster(action) {
+                outcome(action, cluster.perform(action), &log)
+            } else {
+                one(action, &setting, &log, &new_token(), |worker| worker.act())
+            };
             let count = match outcome {
                 Outcome::Failed(failure) => {
                     report(action, &failure, &log);
@@ -170,13 +176,22 @@ pub(super) fn one(
             &[name(), ("args", spawn.role.into())],
         );
     }
-    match Worker::start(action, setting, token).and_then(|mut worker| act(&mut worker)) {
+    let result = Worker::start(action, setting, token).and_then(|mut worker| act(&mut worker));
+    outcome(action, result, log)
+}
+
+/// What became of an action; that it was skipped is logged.
+pub(super) fn outcome(action: &Action, result: Result<(), Failure>, log: &Log) -> Outcome {
+    match result {
         Ok(()) => Outcome::Done,
         Err(Failure::Skipped { reason }) => {
             let reason = reason.into_owned();
             log.warn(
                 "action skipped",
-                &[name(), ("reason", reason.clone().into())],
+                &[
+                    ("action", action.name.into()),
+                    ("reason", reason.clone().into()),
+                ],
             );
             Outcome::Skipped(reason)
         }
@@ -187,7 +202,9 @@ pub(super) fn one(
 
 /// What would be done, on one line.
 fn plan(action: &Action) -> String {
-    let place = if action.needs.contains(&Need::Container) {
+    let place = if k8saudit::is_on_cluster(action) {
+        "on a cluster"
+    } else if action.needs.contains(&Need::Container) {
         "in a container"
     } else {
         "in private namespaces"

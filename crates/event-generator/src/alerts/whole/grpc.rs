@@ -84,8 +84,10 @@ async fn hear(
     loop {
         match tokio::time::timeout(interval, alerts.next()).await {
             Ok(Some(Ok(alert))) => listener.alert(Whole {
+                priority: priority(alert.priority),
                 rule: alert.rule,
                 source: alert.source,
+                hostname: alert.hostname,
                 output: alert.output,
                 fields: alert.output_fields.into_iter().collect(),
             }),
@@ -97,4 +99,20 @@ async fn hear(
             }
         }
     }
+}
+
+/// The name of a priority by its number in the protocol.
+fn priority(number: i32) -> String {
+    const NAMES: [&str; 8] = [
+        "Emergency",
+        "Alert",
+        "Critical",
+        "Error",
+        "Warning",
+        "Notice",
+        "Informational",
+        "Debug",
+    ];
+    let name = usize::try_from(number).ok().and_then(|at| NAMES.get(at));
+    name.map_or_else(|| number.to_string(), |name| (*name).to_owned())
 }

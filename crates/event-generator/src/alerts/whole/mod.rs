@@ -25,6 +25,10 @@ pub struct Whole {
     pub rule: String,
     /// Name of the event source.
     pub source: String,
+    /// The machine it was raised on.
+    pub hostname: String,
+    /// How grave it is, as the engine writes it.
+    pub priority: String,
     /// The text for people.
     pub output: String,
     /// The fields, as text; those that are null are left out.
@@ -91,6 +95,8 @@ fn from_value(value: &Value) -> Option<Whole> {
     Some(Whole {
         rule: text("rule")?,
         source: text("source").unwrap_or_default(),
+        hostname: text("hostname").unwrap_or_default(),
+        priority: text("priority").unwrap_or_default(),
         output: text("output").unwrap_or_default(),
         fields: fields
             .into_iter()
