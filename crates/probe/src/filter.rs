@@ -186,8 +186,7 @@ impl Probe {
         }
         for (shared, slot) in layout
             .filter_slot_of
-            .iter()
-            .nth(at)
+            .get(at)
             .into_iter()
             .flatten()
             .zip(slot_of)
