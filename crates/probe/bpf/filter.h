@@ -152,12 +152,17 @@ static __always_inline u64 filter_path(const struct call *c, const struct filter
         return alive & path->irregular;
     u64 end = len >= 8 ? *(u64 *)(buffer->path + MASK(len - 8, FILTER_PATH - 1))
                        : *(u64 *)buffer->path << (64 - 8 * len);
-    bool has_tail = path->in_root && !deep;
-    if (path->ends >> ((u32)(end >> 48) * 0x9e3779b1 >> 26) & 1) {
+    u64 has_tail = path->in_root & !deep;
+    u32 bit = (u32)(end >> 48) * 0x9e3779b1 >> 24;
+    if (path->ends[bit >> 6 & 3] >> (bit & 63) & 1) {
+#pragma clang loop unroll(disable)
         for (u32 i = 0; i < FILTER_TAILS; i++) {
             if (i >= path->tails)
                 break;
-            has_tail |= (end & path->tail[i].bits) == path->tail[i].value;
+            // Without a branch, of which the verifier would follow both sides each time.
+            u64 differs = (end & path->tail[i].bits) ^ path->tail[i].value;
+            barrier_var(differs);
+            has_tail |= ~(differs | -differs) >> 63;
         }
     }
     if (path->starts) {
@@ -247,6 +252,13 @@ static __always_inline bool passes_for_state(const struct filter_slot *slot, con
     return state & PASS_DATAGRAM && kind_of(c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
 }
 
+// As `forget` does: one way through the tests is like any other for what follows.
+static __always_inline u64 forget_in(struct call *c, u64 number)
+{
+    *(volatile u64 *)&c->forgotten = number;
+    return *(volatile u64 *)&c->forgotten;
+}
+
 // Whether the call makes no record. Sets `*tell` when its descriptor is to be told of before it.
 static __always_inline bool is_filtered(struct call *c, bool *tell)
 {
@@ -274,11 +286,11 @@ static __always_inline bool is_filtered(struct call *c, bool *tell)
         c->args[5] = how[1];
     }
 #endif
-    u32 class = c->ret < 0 ? 0 : c->ret == 0 ? 1 : 2;
+    u64 class = forget_in(c, c->ret < 0 ? 0 : c->ret == 0 ? 1 : 2);
     for (u32 i = 0; i < FILTER_TESTS; i++) {
         if (i >= slot->tests)
             break;
-        class |= filter_test(&slot->test[i], c) ? 4 << i : 0;
+        class = forget_in(c, class | (filter_test(&slot->test[i], c) ? 4 << i : 0));
     }
     u64 alive = slot->masks[MASK(class, FILTER_CLASSES - 1)];
     // The verdict costs little, a path costs more and rules out more. The path goes first unless

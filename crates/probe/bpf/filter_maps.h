@@ -10,7 +10,7 @@
 #define FILTER_SLOTS 128     // per generation; slot 0 stands for "everything passes"
 #define FILTER_TESTS 6
 #define FILTER_CLASSES 256   // two bits for the sign of the result, one for each test
-#define FILTER_TAILS 16
+#define FILTER_TAILS 64
 #define FILTER_STARTS 128
 #define FILTER_PROCESSES 16
 #define FILTER_KEY 128       // how much of a path is looked up
@@ -68,9 +68,9 @@ struct filter_path {
     u32 tails;
     u32 in_root;    // being in the root directory counts as a tail
     u32 starts;     // the factor by which the table of beginnings is hashed; 0: there is none
-    u64 ends;       // by the last two bytes, whether a path may have a tail
     u64 clauses;    // that ask something of it; 0 when there is no such path
     u64 irregular;  // that a path may pass which is not looked at
+    u64 ends[4];    // by the last two bytes, whether a path may have a tail
     struct filter_tail tail[FILTER_TAILS];
     struct filter_masks start[FILTER_STARTS];  // by the first four bytes
 };

@@ -89,6 +89,7 @@ struct call {
     u32 tid;      // who made it
     u32 nr;       // native number
     bool compat;  // pointers and longs of the caller are 32 bits wide
+    u64 forgotten;
 };
 
 struct cpu {

@@ -17,11 +17,11 @@ use crate::loader::{Probe, hand_over, map};
 const SLOTS: usize = 128;
 const TESTS: usize = 6;
 const CLASSES: usize = 256;
-const TAILS: usize = 16;
+const TAILS: usize = 64;
 const PROCESSES: usize = 16;
 const KEY_BYTES: usize = 128;
 const STARTS: usize = 128;
-const PATH_BYTES: usize = 40 + TAILS * 16 + STARTS * 16;
+const PATH_BYTES: usize = 64 + TAILS * 16 + STARTS * 16;
 const SLOT_BYTES: usize = 16 + TESTS * 24 + PROCESSES * 16 + 2 * PATH_BYTES + CLASSES * 8;
 const NAME_BYTES: usize = 16;
 
@@ -70,7 +70,7 @@ pub struct Path {
     /// Ends that are looked for, as the last 8 bytes and which of their bits count.
     pub tails: Vec<(u64, u64)>,
     /// By the last two bytes of a path, whether it may have one of the ends.
-    pub ends: u64,
+    pub ends: [u64; 4],
     /// Whether being in the root directory counts as one of the ends.
     pub in_root: bool,
     /// By the first four bytes of a path: the clauses that are possible with one of the ends, and
@@ -120,10 +120,10 @@ impl Slot {
             words(&[
                 two(path.arg, tails),
                 two(path.in_root.into(), factor),
-                path.ends,
                 path.clauses,
                 path.irregular,
             ]);
+            words(&path.ends);
             for (pairs, count) in [(&path.tails, TAILS), (&path.starts, STARTS)] {
                 for index in 0..count {
                     let (first, second) = pairs.get(index).copied().unwrap_or_default();
@@ -186,8 +186,7 @@ impl Probe {
         }
         for (shared, slot) in layout
             .filter_slot_of
-            .iter()
-            .nth(at)
+            .get(at)
             .into_iter()
             .flatten()
             .zip(slot_of)
@@ -281,7 +280,7 @@ mod tests {
                     clauses: 1,
                     irregular: 1,
                     tails: vec![(1, 1)],
-                    ends: 0,
+                    ends: [0; 4],
                     in_root: true,
                     starts: Vec::new(),
                     factor: 1,

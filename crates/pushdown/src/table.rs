@@ -19,7 +19,7 @@ pub const TESTS: usize = 6;
 /// The classes of a call: the sign of the result (two bits) and a bit per test.
 pub const CLASSES: usize = 1 << (2 + TESTS);
 /// How many ends of a path are looked for.
-pub const TAILS: usize = 16;
+pub const TAILS: usize = 64;
 /// How many properties of processes a system call can ask for.
 pub const PROCESSES: usize = 16;
 /// How many groups of paths are told apart by how they begin.
@@ -66,7 +66,7 @@ pub struct PathTable {
     /// The factor of [`start_of`], under which few keys that begin differently share an entry.
     pub factor: u32,
     /// By [`end_of`] the last two bytes, a bit each: whether a path may have one of the ends.
-    pub ends: u64,
+    pub ends: [u64; 4],
     /// Beginnings of paths and, with a NUL at the end, whole ones. The empty one is always there.
     pub keys: Vec<(Vec<u8>, PathMasks)>,
 }
@@ -226,6 +226,11 @@ impl Slot {
 
     /// Whether a call may pass some clause: what the kernel decides.
     pub fn passes(&self, seen: &Seen<'_>) -> bool {
+        self.possible(seen) != 0
+    }
+
+    /// The clauses that a call may pass, a bit each.
+    pub fn possible(&self, seen: &Seen<'_>) -> u64 {
         let mut class = Signs::index_of(seen.result);
         for (bit, test) in self.tests.iter().enumerate() {
             class |= usize::from(seen.answer(test)) << (2 + bit);
@@ -243,7 +248,7 @@ impl Slot {
                 }
             }
         }
-        alive != 0
+        alive
     }
 }
 
@@ -261,10 +266,11 @@ impl Seen<'_> {
             } => value(arg) & mask == wanted,
             Test::AnyBit { arg, bits } => value(arg) & bits != 0,
             Test::Descriptor { arg, kinds } => {
-                kinds
-                    & (self.kinds[usize::from(arg)]
-                        | kind::NONE * u64::from(self.kinds[usize::from(arg)] == 0))
-                    != 0
+                let found = match self.kinds[usize::from(arg)] {
+                    0 => kind::NONE,
+                    found => found,
+                };
+                kinds & found != 0
             }
         }
     }
@@ -413,15 +419,7 @@ impl PathTable {
             in_root,
             starts: starts(&keys, factor),
             factor,
-            ends: suffixes.iter().fold(0, |bits, suffix| {
-                let (value, bits_that_count) = tail(suffix);
-                // The end of a path that has a short suffix can be anything before it.
-                if bits_that_count >> 48 == 0xffff {
-                    bits | 1 << end_of(value)
-                } else {
-                    u64::MAX
-                }
-            }),
+            ends: ends(&suffixes),
             tails: if looks_for_tails { tails } else { Vec::new() },
             keys,
         })
@@ -433,7 +431,8 @@ impl PathTable {
             return self.irregular;
         };
         let (end, _) = tail(path);
-        let may_end = self.ends >> end_of(end) & 1 == 1;
+        let bit = end_of(end);
+        let may_end = self.ends[bit / 64] >> (bit % 64) & 1 == 1;
         let has_tail = (may_end && self.tails.iter().any(|(value, bits)| end & bits == *value))
             || (self.in_root && !path.get(1..).unwrap_or_default().contains(&b'/'));
         let of = |masks: &PathMasks| {
@@ -491,8 +490,24 @@ fn best_factor(keys: &[(Vec<u8>, PathMasks)]) -> u32 {
 }
 
 /// The bit of paths whose last bytes are those on top of this word.
-pub fn end_of(tail: u64) -> u32 {
-    ((tail >> 48) as u32).wrapping_mul(0x9e37_79b1) >> 26
+pub fn end_of(tail: u64) -> usize {
+    (((tail >> 48) as u32).wrapping_mul(0x9e37_79b1) >> 24) as usize
+}
+
+/// The bits of the paths that may have one of these ends.
+fn ends(suffixes: &BTreeSet<&[u8]>) -> [u64; 4] {
+    let mut ends = [0; 4];
+    for suffix in suffixes {
+        let (value, bits) = tail(suffix);
+        if bits >> 48 == 0xffff {
+            let bit = end_of(value);
+            ends[bit / 64] |= 1 << (bit % 64);
+        } else {
+            // What stands before a single byte can be anything.
+            ends = [u64::MAX; 4];
+        }
+    }
+    ends
 }
 
 /// For each beginning the clauses that a path with it may pass; nothing where that is not known.
