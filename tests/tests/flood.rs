@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use end_to_end::{Folder, Running, binary, live, report_skip, run, wait_for};
+use end_to_end::{Folder, Running, binary, live, run, wait_for};
 
 const CONFIG: &str = "stdout_output: {enabled: true}\nrules_files: []\nconfig_files: []\n\
     log_level: debug\n";
@@ -64,8 +64,8 @@ fn fork_bomb(count: usize) {
     }
 }
 
-/// Raises the limit of open files as far as it goes; what it is then.
-fn raise_open_files() -> u64 {
+/// Raises the limit of open files to what is wanted, if that is possible; what it is then.
+fn raise_open_files(wanted: u64) -> u64 {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -74,8 +74,10 @@ fn raise_open_files() -> u64 {
     // SAFETY: the pointers are to a structure of the right type.
     unsafe {
         libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
-        limit.rlim_cur = limit.rlim_max;
+        limit.rlim_cur = limit.rlim_cur.max(wanted);
+        limit.rlim_max = limit.rlim_max.max(wanted);
         libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
     }
     limit.rlim_cur
 }
@@ -117,10 +119,10 @@ fn processes_and_descriptors(processes: usize, descriptors: usize) {
     if !live() {
         return;
     }
-    if raise_open_files() < descriptors as u64 + 100 {
-        report_skip("the limit of open files is too low");
-        return;
-    }
+    // Where the limit cannot be raised so far, as many as it allows are open at a time.
+    let wanted = descriptors as u64 + 100;
+    let limit = usize::try_from(raise_open_files(wanted)).expect("a number of files fits");
+    let at_once = descriptors.min(limit.saturating_sub(100)).max(1);
     let folder = Folder::new();
     let config = folder.write("config.yaml", CONFIG);
     let marker = folder.join("marker");
@@ -129,10 +131,12 @@ fn processes_and_descriptors(processes: usize, descriptors: usize) {
     let engine = Running::engine(["-v", "-c", config, "-r", &rules]);
     let flood = |processes: usize, descriptors: usize| {
         fork_bomb(processes);
-        let open: Vec<File> = (0..descriptors)
-            .map(|_| File::open("/dev/null").expect("the limit is high enough"))
-            .collect();
-        drop(open);
+        for first in (0..descriptors).step_by(at_once) {
+            let open: Vec<File> = (first..descriptors.min(first + at_once))
+                .map(|_| File::open("/dev/null").expect("the limit is high enough"))
+                .collect();
+            drop(open);
+        }
     };
     // Buffers that a flood fills and the engine keeps are part of where it begins.
     flood(processes / 20, descriptors / 20);
@@ -161,7 +165,8 @@ fn processes_and_descriptors(processes: usize, descriptors: usize) {
     assert!(status.success(), "{}", stderr.join("\n"));
     let peak = peak.into_inner();
     eprintln!(
-        "{processes} processes and {descriptors} descriptors in {took:.1?}: resident {before} KiB \
+        "{processes} processes and {descriptors} descriptors, {at_once} at a time, in {took:.1?}: \
+         resident {before} KiB \
          before, {peak} KiB at most, {after} KiB after"
     );
     for name in [
@@ -268,9 +273,18 @@ fn record_and_replay(duration: Duration) {
     assert_eq!(recorded, handled);
     assert_eq!(handled + drops, events);
     assert_eq!(live.len(), again.len());
+    // A process whose start was lost is looked up live, which a replay cannot do. Time and file are
+    // in the event itself.
+    let in_event = |line: &str| line.split(" process=").next().map(str::to_owned);
+    let mut differ = 0;
     for (live, again) in live.iter().zip(&again) {
-        assert_eq!(live, again);
+        if drops == 0 {
+            assert_eq!(live, again);
+        }
+        assert_eq!(in_event(live), in_event(again));
+        differ += usize::from(live != again);
     }
+    eprintln!("{differ} alerts name a process that only the live engine could look up");
 }
 
 #[test]

@@ -89,29 +89,70 @@ fn a_small_capture_cut_anywhere() {
     assert_eq!(clean_ends, 2);
 }
 
-#[test]
-fn a_real_capture_cut_anywhere() {
-    let captures = common::captures();
-    let smallest = captures
-        .iter()
-        .filter(|(path, _)| {
-            path.ends_with("cat_write.scap") || path.ends_with("test_ipv6_client.scap")
-        })
-        .map(|(path, _)| unpacked(path))
-        .min_by_key(Vec::len);
-    let Some(stream) = smallest else { return };
-    let (whole, result) = read(&stream[..]);
-    result.unwrap();
-    // Every offset of the events and of the blocks before them is too much for a debug build:
-    // every offset near a block boundary and a prime step elsewhere meets all kinds of cut.
-    let step = if cfg!(debug_assertions) { 97 } else { 1 };
-    for end in (0..stream.len()).step_by(step).chain(0..600) {
-        let (events, result) = read(&stream[..end]);
-        assert!(
-            events < whole && (result.is_err() || events > 0),
-            "cut at {end}"
-        );
+/// The blocks of a capture, from where to where.
+fn blocks(stream: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(length) = stream.get(at + 4..at + 8) {
+        let length = u32::from_le_bytes(length.try_into().unwrap()) as usize;
+        found.push(at..at + length);
+        at += length;
     }
+    found
+}
+
+/// Cuts every real capture within every block. What comes before a cut reads the same whether it is
+/// cut or not, so that one section header is enough of it: the cost grows with the length of blocks
+/// and not with that of files. Long blocks are cut at `step` in their middle.
+fn cut_real_captures(step: usize) -> usize {
+    const EVERY_BYTE: usize = 512;
+    let mut cuts = 0;
+    for (path, _) in common::captures() {
+        let stream = unpacked(&path);
+        let (whole, result) = read(&stream[..]);
+        result.unwrap();
+        assert!(whole > 0);
+        let blocks = blocks(&stream);
+        let header = &stream[blocks[0].clone()];
+        for block in &blocks {
+            let length = block.len();
+            let at_ends =
+                (0..length.min(EVERY_BYTE)).chain(length.saturating_sub(EVERY_BYTE)..length);
+            let mut cut = [header, &stream[block.clone()]].concat();
+            for end in at_ends.chain((0..length).step_by(step)) {
+                let (events, result) = read(&cut[..header.len() + end]);
+                assert_eq!(events, 0, "{} cut at {}", path.display(), block.start + end);
+                // A cut between blocks leaves a capture without events.
+                assert!(
+                    result.is_err(),
+                    "{} cut at {}",
+                    path.display(),
+                    block.start + end
+                );
+                cuts += 1;
+            }
+            // And a byte that is another one may be anything but a panic.
+            for place in (8..length).step_by(step) {
+                let place = header.len() + place;
+                cut[place] ^= 0x81;
+                let _ = read(&cut[..]);
+                cut[place] ^= 0x81;
+            }
+        }
+    }
+    cuts
+}
+
+#[test]
+fn real_captures_cut_anywhere() {
+    cut_real_captures(if cfg!(debug_assertions) { 1009 } else { 251 });
+}
+
+/// `cargo test --release -p capture --test damage -- --ignored --nocapture`
+#[test]
+#[ignore = "takes a minute; cuts in the middle of long blocks too"]
+fn real_captures_cut_at_every_byte() {
+    eprintln!("{} cuts", cut_real_captures(1));
 }
 
 #[test]

@@ -96,6 +96,8 @@ pub struct EngineConfig {
     pub drop_failed_exit: bool,
     /// Report what calls were given when they began, not what lies there when they return.
     pub toctou_protection: bool,
+    /// Report opens and connects that come through io_uring.
+    pub io_uring: bool,
     /// Which reads and writes keep more bytes than the others.
     pub dynamic_snaplen: DynamicSnaplenConfig,
     /// Do not seed state with BPF iterators.

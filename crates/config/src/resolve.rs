@@ -213,6 +213,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
     let drop_failed = r.bool(&mut modern, "drop_failed_exit", false);
     let disable_iterators = r.bool(&mut modern, "disable_iterators", false);
     let toctou_protection = r.bool(&mut modern, "toctou_protection", true);
+    let io_uring = r.bool(&mut modern, "io_uring", true);
     let mut snaplen = r.section(&mut modern, "dynamic_snaplen");
     let dynamic_snaplen = DynamicSnaplenConfig {
         enabled: r.bool(&mut snaplen, "enabled", false),
@@ -257,6 +258,7 @@ fn engine(r: &mut Reader, top: &mut Section<'_>) -> EngineConfig {
         },
         disable_iterators,
         toctou_protection,
+        io_uring,
         dynamic_snaplen,
         kernel_filter,
         capture_file,

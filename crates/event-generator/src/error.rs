@@ -31,9 +31,12 @@ pub enum Error {
     /// The channel alerts come through.
     #[error(transparent)]
     Alerts(#[from] crate::alerts::Error),
+    /// The engine that is watched.
+    #[error(transparent)]
+    Watch(#[from] crate::watch::Error),
     /// The process that is watched.
     #[error(transparent)]
-    Process(#[from] crate::bench::ProcessError),
+    Process(#[from] crate::watch::ProcessError),
     /// No alert came for actions that were done to try.
     #[error(
         "no alert came within {within:?} for {tried} actions done to try: is an engine running, are \
@@ -52,6 +55,20 @@ pub enum Error {
     /// Alerts came, and can come no more.
     #[error("alerts can no longer be heard: {0}")]
     Deaf(String),
+    /// The groups that limit an engine.
+    #[error(transparent)]
+    Cgroup(#[from] crate::capacity_test::CgroupError),
+    /// A file of an earlier run.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Where it is wrong, and how.
+        source: capacity::read::ReadError,
+    },
+    /// The engine under test.
+    #[error("the engine {0}")]
+    Engine(String),
     /// A file or a system call.
     #[error("{step}: {source}")]
     Io {

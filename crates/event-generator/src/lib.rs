@@ -10,6 +10,11 @@
 //! - [`commands`]: `list`, `explain`, `run`, `test`, `bench`; one module each.
 //! - [`bench`]: load, rounds, statistics. The logic of rounds is pure and knows neither time nor
 //!   threads.
+//! - [`capacity_test`]: which rate an engine holds, and why no more.
+//! - [`load`]: threads that do actions or system calls on a schedule, and count them.
+//! - [`watch`]: an engine's process and its own counters.
+//! - [`bench`]: rounds, statistics, where lost alerts went. The logic of rounds is pure and knows
+//!   neither time nor threads.
 //!
 //! Commands, flags and lines are those of the original, so that scripts keep working. It differs
 //! where the original misleads: a failed action or test is an exit code of 1, a channel that cannot
@@ -17,13 +22,16 @@
 
 pub mod alerts;
 pub mod bench;
+pub mod capacity_test;
 pub mod cli;
 pub mod commands;
 mod error;
 mod go;
 mod interrupt;
+pub mod load;
 pub mod log;
 pub mod selection;
+pub mod watch;
 
 pub use error::Error;
 pub use interrupt::Interrupt;
@@ -36,6 +44,10 @@ use std::process::ExitCode;
 /// The exit code is 0 when all went well, and 1 for a usage error, a failed action or test, or an
 /// engine that cannot be reached.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = capacity_test::limited::main(&arguments) {
+        return code;
+    }
     let cli = match cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => return error.report(),

@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_event-generator");
 
@@ -345,6 +345,169 @@ fn a_dry_run_measures_without_an_engine() {
     assert!(round["eps"].as_f64().unwrap() > 0.0 && round["resident_bytes"].as_u64().unwrap() > 0);
     assert_eq!(round["lost"], serde_json::Value::Null);
     assert_eq!(round["expected"], round["actions"][0]["expected"]);
+}
+
+#[test]
+fn a_benchmark_of_what_fails_is_1() {
+    let output = command(&[
+        "bench",
+        "^(syscall.ClearLogActivities|helper.DoNothing)$",
+        "--dry-run",
+        "--sleep",
+        "0",
+        "--round-duration",
+        "20ms",
+        "--rest-duration",
+        "1ms",
+        "--rounds",
+        "1",
+    ])
+    .env("TMPDIR", "/nonexistent")
+    .output()
+    .unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("ERRO action error"), "{text}");
+    assert!(
+        text.contains("INFO statistics"),
+        "the rest is measured: {text}"
+    );
+    assert!(
+        text.ends_with("ERRO actions failed                                failed=1\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_engine_that_ends_ends_the_benchmark_with_1() {
+    let mut engine = Command::new("sleep").arg("1000").spawn().unwrap();
+    let mut bench = command(&[
+        "bench",
+        "^helper.DoNothing$",
+        "--dry-run",
+        "--round-duration",
+        "1000s",
+        "--pid",
+        &engine.id().to_string(),
+    ])
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    // The first line says that the first round has begun.
+    let mut first = [0; 4];
+    bench
+        .stderr
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut first)
+        .unwrap();
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    let output = bench.wait_with_output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("which was to be watched, has ended"),
+        "{text}"
+    );
+}
+
+#[test]
+fn counters_that_cannot_be_read_are_an_error() {
+    let bench = |flag: &str, value: &str, error: &str| {
+        let flag = format!("{flag}={value}");
+        assert_fatal(&["bench", "DoNothing", "--dry-run", &flag], error);
+    };
+    bench(
+        "--stats-file",
+        "/nonexistent/stats",
+        "cannot read /nonexistent/stats",
+    );
+    bench(
+        "--metrics-file",
+        "/nonexistent/metrics",
+        "cannot read /nonexistent/metrics",
+    );
+    let url = format!("http://{}/metrics", free_address());
+    bench("--metrics-url", &url, "connect: Connection refused");
+}
+
+#[test]
+fn loads_that_make_no_sense_are_errors() {
+    for rate in ["0", "-5", "NaN", "inf"] {
+        let rate = format!("--rate={rate}");
+        let error = "must be more than 0";
+        assert_fatal(&["bench", "DoNothing", "--dry-run", &rate], error);
+    }
+    assert_fatal(
+        &["bench", "--syscalls", "mix", "DoNothing"],
+        "leave out 'DoNothing'",
+    );
+    for arguments in [
+        &["bench", "--syscalls", "nosuch"][..],
+        &["bench", "DoNothing", "--rate", "1", "--sleep", "1s"],
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(1), "{arguments:?}");
+    }
+}
+
+/// Runs a load of one round without an engine; what it printed and measured.
+fn loaded(arguments: &[&str]) -> (String, serde_json::Value) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("load-{}-{number}.json", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let common = "--rounds=1 --round-duration=200ms --rest-duration=1ms --json-result";
+    let output = command(&["bench"])
+        .args(arguments)
+        .args(common.split(' '))
+        .arg(&path)
+        .output()
+        .unwrap();
+    let text = stderr(&output);
+    assert!(output.status.success(), "{text}");
+    let json = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    std::fs::remove_file(path).unwrap();
+    (text, json)
+}
+
+#[test]
+fn a_rate_is_kept_or_said_to_be_missed() {
+    let (text, json) = loaded(&[
+        "^helper.DoNothing$",
+        "--dry-run",
+        "--rate=1000",
+        "--workers=2",
+    ]);
+    assert!(
+        text.starts_with(
+            "INFO round #1                                      dry-run=true rate=1000\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("INFO lateness "), "{text}");
+    let round = &json["rounds"][0];
+    let number = |name: &str| round[name].as_f64().unwrap();
+    let due = (1000.0 * number("loaded_seconds")).floor();
+    // Besides the one that is due at the end, each worker may be about to begin one then.
+    let begun_or_behind = number("expected") + number("behind");
+    assert!((due..=due + 3.0).contains(&begun_or_behind), "{json}");
+    assert_eq!(round["lateness"]["count"], round["expected"]);
+    assert_eq!(
+        (&round["sleep_ns"], &round["rate"]),
+        (&().into(), &1000.0.into())
+    );
+}
+
+#[test]
+fn system_calls_are_made_and_counted() {
+    let (text, json) = loaded(&["--syscalls", "mix", "--sleep", "0"]);
+    assert!(text.contains("INFO system calls "), "{text}");
+    assert!(!text.contains("lost="), "{text}");
+    let round = &json["rounds"][0];
+    let made = round["syscalls"].as_u64().unwrap();
+    assert_eq!(made, 10 * round["expected"].as_u64().unwrap());
+    assert!(made > 0);
 }
 
 /// A port that was free a moment ago.

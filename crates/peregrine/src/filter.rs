@@ -91,6 +91,14 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
                     clauses: table.clauses,
                     irregular: table.irregular,
                     tails: table.tails.clone(),
+                    ends: table.ends,
+                    in_root: table.in_root,
+                    factor: table.factor,
+                    starts: table
+                        .starts
+                        .iter()
+                        .map(|masks| (masks.with_tail, masks.without_tail))
+                        .collect(),
                     keys: table
                         .keys
                         .iter()

@@ -27,6 +27,8 @@ pub(crate) struct SourceCounters {
     pub(crate) too_big: u64,
     /// Lost for other reasons.
     pub(crate) other: u64,
+    /// Not lost: no rule can match them, so that they were not told of.
+    pub(crate) filtered: u64,
 }
 
 /// Nanoseconds since the epoch.

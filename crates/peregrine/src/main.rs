@@ -4,14 +4,6 @@
 //! configuration, the rules, then (unless it is a dry run) outputs, state, the source of events and
 //! the event loop. Errors are one line `Error: …` on standard error, and exit code 1.
 
-#![cfg_attr(
-    not(feature = "live"),
-    expect(
-        dead_code,
-        reason = "a replay has no drops, no recording and no reload"
-    )
-)]
-
 mod activity;
 mod alerts;
 mod args;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use probe::{Options, Probe, Reader};
+use state::procfs::{OpenFile, OpenFiles};
 
 use crate::filter::{Chosen, tables};
 use crate::housekeeping::SourceCounters;
@@ -99,6 +100,28 @@ impl Source for ProbeSource {
             .context("failed to choose system calls")
     }
 
+    fn open_files(&self) -> OpenFiles {
+        let listed = self.probe.open_files().unwrap_or_else(|err| {
+            tracing::warn!("{err}; it is read from /proc");
+            None
+        });
+        listed
+            .unwrap_or_default()
+            .into_iter()
+            .map(|file| {
+                let of_state = OpenFile {
+                    fd: file.fd.into(),
+                    flags: file.flags,
+                    dev: file.dev,
+                    ino: file.ino,
+                    mode: file.mode.into(),
+                    link: file.link,
+                };
+                (file.pid.into(), of_state)
+            })
+            .collect()
+    }
+
     fn take_care(&mut self) -> Result<()> {
         let added = self
             .probe
@@ -137,5 +160,6 @@ fn counters(probe: &Probe) -> SourceCounters {
         ring_full: total.ring_full.by_name().to_vec(),
         too_big: total.too_big,
         other: counters.drops() - total.ring_full.total() - total.too_big,
+        filtered: total.filtered,
     }
 }

@@ -61,7 +61,7 @@ impl Source for PtraceSource {
     ) -> Result<Drained> {
         let so_far = counters(&self.tracer);
         let progress = self.tracer.poll(LONGEST_WAIT, |cpu, record| {
-            each(cpu, record, &|| so_far.clone())
+            each(cpu, record, &|| so_far.clone());
         })?;
         Ok(match progress {
             Progress::Running { handled } => Drained::Events(handled),
@@ -117,5 +117,6 @@ fn counters(tracer: &Tracer) -> SourceCounters {
         ring_full: Vec::new(),
         too_big: counters.too_big,
         other: 0,
+        filtered: 0,
     }
 }

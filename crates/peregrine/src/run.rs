@@ -220,7 +220,11 @@ fn watch_machine(run: &mut Run<'_>) -> Result<Ended> {
         tracing::info!("There is no kernel module here; the eBPF probe does its work");
     }
     tracing::info!("Opening 'syscall' source with modern BPF probe.");
-    let mut source = ProbeSource::load(&probe_options(run.config)).map_err(with_other_way)?;
+    let options = probe::Options {
+        only: Some(run.chosen.selection.syscalls),
+        ..probe_options(run.config)
+    };
+    let mut source = ProbeSource::load(&options).map_err(|err| with_other_way(&err))?;
     // From here on events wait in the rings, so none of what happens during the scan is missed.
     source.start(run.chosen)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
@@ -264,7 +268,7 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
         keeping,
         signals,
     } = run;
-    state::procfs::Procfs::new(root).seed(&mut engine.state);
+    state::procfs::Procfs::new(root).seed_with(&mut engine.state, &source.open_files());
     engine
         .state
         .set_lookup(Box::new(state::procfs::Procfs::new(root)));
@@ -295,6 +299,12 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
         tracing::info!("Signal received, exiting...");
     }
     let counters = source.counters();
+    let filtered = counters.filtered;
+    if filtered > 0 {
+        tracing::info!(
+            "{filtered} calls made no record in the kernel, because no rule can match them"
+        );
+    }
     Ok(Ended {
         events: counters.events,
         drops: counters.drops,
@@ -308,7 +318,7 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
 
 /// Where the probe cannot run, a command can be watched all the same, or not even that.
 #[cfg(feature = "live")]
-fn with_other_way(err: anyhow::Error) -> anyhow::Error {
+fn with_other_way(err: &anyhow::Error) -> anyhow::Error {
     match ptrace::Tracer::check() {
         Ok(()) => anyhow!(
             "{err:#}. Without the probe a single command can be watched: peregrine -u … -- COMMAND"
@@ -338,6 +348,8 @@ fn probe_options(config: &Config) -> probe::Options {
         snaplen: u16::try_from(config.snaplen).unwrap_or(u16::MAX),
         dynamic_snaplen: dynamic_snaplen(&config.engine.dynamic_snaplen),
         drop_failed: config.engine.drop_failed_exit,
+        iterators: !config.engine.disable_iterators,
+        io_uring: config.engine.io_uring,
         toctou_protection: config.engine.toctou_protection,
         log: Some(|level, line| match level {
             probe::LogLevel::Warn => tracing::warn!("libbpf: {line}"),

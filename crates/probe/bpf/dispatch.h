@@ -171,15 +171,15 @@ SEC("tp_btf/sys_exit") int sys_exit(u64 *ctx)
         cpu->call.compat = false;
     }
     cpu->call.ret = ret;
-    bool note = false;
-    if (is_filtered(&cpu->call, &note)) {
+    bool tell = false;
+    if (is_filtered(&cpu->call, &tell)) {
         cpu->counters.filtered++;
         return 0;
     }
     cpu->call.tid = LOAD(struct task_struct, task, pid);
     cpu->counters.events++;
-    if (note)
-        bpf_tail_call(ctx, &fillers, NOTE_PROGRAM);
+    if (tell)
+        bpf_tail_call(ctx, &fillers, TELL_PROGRAM);
     bpf_tail_call(ctx, &fillers, cpu->call.nr);
     cpu->counters.no_filler++;
     return 0;

@@ -35,12 +35,12 @@ struct {
     __type(value, struct note);
 } notes SEC(".maps");
 
-// By thread. Threads that were killed in the middle of a call leave theirs behind, so the table
-// lets go of the oldest.
+// By thread (or by the address of an io_uring request). Threads that were killed in the middle of
+// a call leave theirs behind, so the table lets go of the oldest.
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 256);
-    __type(key, u32);
+    __type(key, u64);
     __type(value, struct long_note);
 } long_notes SEC(".maps");
 
@@ -65,7 +65,7 @@ static __always_inline struct note *new_note(u32 nr, u64 pointer)
 static __always_inline void note_long_path(struct note *note, u64 pointer)
 {
     struct scratch *scratch = this_scratch();
-    u32 tid = bpf_get_current_pid_tgid();
+    u64 tid = (u32)bpf_get_current_pid_tgid();
     if (!scratch)
         return;
     long len = bpf_probe_read_user_str(scratch->path, LONG_NOTE_MAX, (void *)pointer);
@@ -125,7 +125,7 @@ static __always_inline u64 noted_path(const struct call *c, struct note *note)
         return 0;
     if (note->len < NOTE_MAX)
         return (u64)note->data;
-    u32 tid = c->tid;
+    u64 tid = c->tid;
     return (u64)bpf_map_lookup_elem(&long_notes, &tid);
 }
 

@@ -69,8 +69,8 @@ static __always_inline u64 zero_bytes(u64 word)
 #define EVERY_BYTE(byte) (0x0101010101010101ULL * (byte))
 
 // Whether there is something in the path that user space would take out: `//`, `/.`, `..`, a slash
-// at the end.
-static __always_inline bool is_irregular(const struct filter_buffer *buffer, u32 len)
+// at the end. Tells as well whether there is a slash after the first.
+static __always_inline bool is_irregular(const struct filter_buffer *buffer, u32 len, u64 *deep)
 {
     u64 found = 0;
     for (u32 at = 0; at < FILTER_PATH; at += 8) {
@@ -84,6 +84,7 @@ static __always_inline bool is_irregular(const struct filter_buffer *buffer, u32
         u64 then_dot = zero_bytes(second ^ EVERY_BYTE('.'));
         u64 third_ends = zero_bytes(third ^ EVERY_BYTE('/')) | zero_bytes(third);
         u64 third_dot = zero_bytes(third ^ EVERY_BYTE('.'));
+        *deep |= then_slash;
         found |= slash & (then_slash | zero_bytes(second) | (then_dot & (third_ends | third_dot)));
         found |= zero_bytes(first ^ EVERY_BYTE('.')) & then_dot &
                  zero_bytes(third ^ EVERY_BYTE('/'));
@@ -91,40 +92,89 @@ static __always_inline bool is_irregular(const struct filter_buffer *buffer, u32
     return found;
 }
 
-// The clauses that a path may pass. `table` is the number of its table.
-static __always_inline u64 filter_path(const struct filter_path *path, u32 table, u64 address)
+// Whether the path of such a call is noted down where the call begins.
+static __always_inline bool is_noted(const struct call *c)
 {
+    if (!features.notes || !control.entries)
+        return false;
+    switch (c->nr) {
+#ifdef NR_OPEN
+    case NR_OPEN:
+    case NR_CREAT:
+#endif
+    case NR_OPENAT:
+#ifdef NR_OPENAT2
+    case NR_OPENAT2:
+#endif
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Nobody else will use the note of a call that makes no record.
+static __always_inline void drop_note(const struct call *c)
+{
+    if (!is_noted(c))
+        return;
+    struct note *note = bpf_task_storage_get(&notes, bpf_get_current_task_btf(), NULL, 0);
+    if (note)
+        note->generation = 0;
+}
+
+// Those of the clauses that a path may pass. `table` is the number of its table.
+static __always_inline u64 filter_path(const struct call *c, const struct filter_path *path,
+                                       u32 table, u64 alive)
+{
+    u64 address = filter_arg(c, path->arg);
     u32 zero = 0;
     struct filter_buffer *buffer = bpf_map_lookup_elem(&filter_buffers, &zero);
     if (!buffer)
-        return path->irregular;
-    long size = bpf_probe_read_user_str(buffer->path, FILTER_PATH, (void *)address);
+        return alive & path->irregular;
+    long size;
+    if (is_noted(c)) {
+        // The record will have what the call was given, so that is what must be looked at.
+        struct note *note = note_of(c, address);
+        if (!note || !note->len || note->len >= NOTE_MAX)
+            return alive & path->irregular;
+        size = bpf_probe_read_kernel_str(buffer->path, FILTER_PATH, note->data);
+    } else {
+        size = bpf_probe_read_user_str(buffer->path, FILTER_PATH, (void *)address);
+    }
     if (size <= 1 || size >= FILTER_PATH || buffer->path[0] != '/')
-        return path->irregular;
+        return alive & path->irregular;
     u32 len = MASK(size - 1, FILTER_PATH - 1);
     // What an earlier path left behind must not be taken for part of this one.
     *(u64 *)(buffer->path + len) = 0;
     *(u64 *)(buffer->path + len + 8) = 0;
-    if (is_irregular(buffer, len))
-        return path->irregular;
+    u64 deep = 0;
+    if (is_irregular(buffer, len, &deep))
+        return alive & path->irregular;
+    u64 end = len >= 8 ? *(u64 *)(buffer->path + MASK(len - 8, FILTER_PATH - 1))
+                       : *(u64 *)buffer->path << (64 - 8 * len);
+    bool has_tail = path->in_root && !deep;
+    if (path->ends >> ((u32)(end >> 48) * 0x9e3779b1 >> 26) & 1) {
+        for (u32 i = 0; i < FILTER_TAILS; i++) {
+            if (i >= path->tails)
+                break;
+            has_tail |= (end & path->tail[i].bits) == path->tail[i].value;
+        }
+    }
+    if (path->starts) {
+        u32 start = *(u32 *)buffer->path * path->starts >> 25;
+        const struct filter_masks *masks = &path->start[MASK(start, FILTER_STARTS - 1)];
+        alive &= has_tail ? masks->with_tail : masks->without_tail;
+        if (!alive)
+            return 0;
+    }
     void *trie = bpf_map_lookup_elem(&filter_paths, &table);
     if (!trie)
-        return path->irregular;
+        return alive & path->irregular;
     buffer->bits = (len + 1 < FILTER_KEY ? len + 1 : FILTER_KEY) * 8;
     struct filter_masks *masks = bpf_map_lookup_elem(trie, &buffer->bits);
     if (!masks)
-        return path->irregular;
-    if (masks->with_tail == masks->without_tail)
-        return masks->without_tail;
-    u64 end = len >= 8 ? *(u64 *)(buffer->path + MASK(len - 8, FILTER_PATH - 1))
-                       : *(u64 *)buffer->path << (64 - 8 * len);
-    for (u32 i = 0; i < FILTER_TAILS; i++) {
-        if (i >= path->tails)
-            break;
-        if ((end & path->tail[i].bits) == path->tail[i].value)
-            return masks->with_tail;
-    }
-    return masks->without_tail;
+        return alive & path->irregular;
+    return alive & (has_tail ? masks->with_tail : masks->without_tail);
 }
 
 // Notes the name that a thread has when it is made or starts a program: the one that user space
@@ -163,6 +213,22 @@ static __always_inline u64 verdict_on_thread(u32 filter, u32 generation)
     return facts->verdict;
 }
 
+// The clauses that the calling thread leaves possible.
+static __always_inline u64 possible_for_thread(const struct filter_slot *slot, u32 filter,
+                                               u32 generation)
+{
+    if (!slot->processes)
+        return ~0ULL;
+    u64 verdict = verdict_on_thread(filter, generation), possible = ~0ULL;
+    for (u32 i = 0; i < FILTER_PROCESSES; i++) {
+        if (i >= slot->processes)
+            break;
+        if (!(verdict & slot->process[i].bit))
+            possible &= ~slot->process[i].clauses;
+    }
+    return possible;
+}
+
 static __always_inline bool passes_for_state(const struct filter_slot *slot, const struct call *c)
 {
     enum { F_DUPFD = 0, F_DUPFD_CLOEXEC = 1030 };
@@ -181,8 +247,8 @@ static __always_inline bool passes_for_state(const struct filter_slot *slot, con
     return state & PASS_DATAGRAM && kind_of(c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
 }
 
-// Whether the call makes no record. Sets `*note` when its descriptor is to be told of before it.
-static __always_inline bool is_filtered(struct call *c, bool *note)
+// Whether the call makes no record. Sets `*tell` when its descriptor is to be told of before it.
+static __always_inline bool is_filtered(struct call *c, bool *tell)
 {
     u32 filter = control.filter;
     if (!filter)
@@ -199,7 +265,11 @@ static __always_inline bool is_filtered(struct call *c, bool *note)
     // Its flags and mode are taken to where it has no arguments.
     if (c->nr == NR_OPENAT2) {
         u64 how[2] = {};
-        bpf_probe_read_user(how, sizeof(how), (void *)c->args[2]);
+        struct note *noted = note_of(c, c->args[1]);
+        if (noted && noted->how_read)
+            __builtin_memcpy(how, noted->how, sizeof(how));
+        else
+            bpf_probe_read_user(how, sizeof(how), (void *)c->args[2]);
         c->args[4] = how[0];
         c->args[5] = how[1];
     }
@@ -211,24 +281,25 @@ static __always_inline bool is_filtered(struct call *c, bool *note)
         class |= filter_test(&slot->test[i], c) ? 4 << i : 0;
     }
     u64 alive = slot->masks[MASK(class, FILTER_CLASSES - 1)];
-    if (alive && slot->processes) {
-        u64 verdict = verdict_on_thread(filter, generation);
-        for (u32 i = 0; i < FILTER_PROCESSES; i++) {
-            if (i >= slot->processes)
-                break;
-            if (!(verdict & slot->process[i].bit))
-                alive &= ~slot->process[i].clauses;
-        }
-    }
+    // The verdict costs little, a path costs more and rules out more. The path goes first unless
+    // there is something that it cannot rule out.
+    bool process_first = alive & ~(slot->path[0].clauses | slot->path[1].clauses);
+    if (process_first)
+        alive &= possible_for_thread(slot, filter, generation);
     for (u32 i = 0; i < 2; i++) {
         const struct filter_path *path = &slot->path[i];
         if (!alive || alive & ~path->clauses)
             break;
-        alive &= filter_path(path, index * 2 + i, filter_arg(c, path->arg));
+        alive = filter_path(c, path, index * 2 + i, alive);
     }
+    if (alive && !process_first)
+        alive &= possible_for_thread(slot, filter, generation);
     if (alive) {
-        *note = slot->state & PASS_NOTE;
+        *tell = slot->state & PASS_TELL;
         return false;
     }
-    return !passes_for_state(slot, c);
+    if (passes_for_state(slot, c))
+        return false;
+    drop_note(c);
+    return true;
 }

@@ -11,7 +11,8 @@
 #define FILTER_TESTS 6
 #define FILTER_CLASSES 256   // two bits for the sign of the result, one for each test
 #define FILTER_TAILS 16
-#define FILTER_PROCESSES 8
+#define FILTER_STARTS 128
+#define FILTER_PROCESSES 16
 #define FILTER_KEY 128       // how much of a path is looked up
 #define FILTER_PATH 256      // longer paths are not looked at
 
@@ -41,7 +42,7 @@ enum {
     PASS_SOCKET = 4,
     PASS_FCNTL = 8,
     PASS_DATAGRAM = 16,
-    PASS_NOTE = 32,
+    PASS_TELL = 32,
 };
 
 struct filter_test {
@@ -56,12 +57,22 @@ struct filter_tail {
     u64 bits;
 };
 
+// What a path may pass, with one of the tails and without.
+struct filter_masks {
+    u64 with_tail;
+    u64 without_tail;
+};
+
 struct filter_path {
     u32 arg;
     u32 tails;
+    u32 in_root;    // being in the root directory counts as a tail
+    u32 starts;     // the factor by which the table of beginnings is hashed; 0: there is none
+    u64 ends;       // by the last two bytes, whether a path may have a tail
     u64 clauses;    // that ask something of it; 0 when there is no such path
     u64 irregular;  // that a path may pass which is not looked at
     struct filter_tail tail[FILTER_TAILS];
+    struct filter_masks start[FILTER_STARTS];  // by the first four bytes
 };
 
 struct filter_process {
@@ -92,13 +103,7 @@ struct filter_path_key {
     u8 path[FILTER_KEY];
 };
 
-// What a path may pass that begins with the key, with one of the tails and without.
-struct filter_masks {
-    u64 with_tail;
-    u64 without_tail;
-};
-
-// A table per slot and path.
+// A table per slot and path: what paths may pass by how they begin.
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
     __uint(max_entries, 2 * 2 * FILTER_SLOTS);

@@ -46,9 +46,13 @@ enum bpf_map_type {
 };
 enum {
     BPF_ANY = 0,
+    BPF_NOEXIST = 1,
     BPF_F_NO_PREALLOC = 1,
     BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
     BPF_RB_NO_WAKEUP = 1,
+    BPF_RB_AVAIL_DATA = 0,
+    BPF_RB_RING_SIZE = 1,
+    BPF_RB_CONS_POS = 2,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -160,6 +164,7 @@ struct file {
 struct fdtable {
     u32 max_fds;
     struct file **fd;
+    unsigned long *close_on_exec;
 };
 
 struct files_struct {
@@ -169,6 +174,21 @@ struct files_struct {
 struct fs_struct {
     struct path root;
     struct path pwd;
+};
+
+// What iterators are given.
+
+struct seq_file;
+
+struct bpf_iter_meta {
+    struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    u32 fd;
+    struct file *file;
 };
 
 // Processes.
@@ -326,6 +346,7 @@ struct linux_binprm {
 struct kernfs_node {
     struct kernfs_node *__parent;
     char *name;
+    u64 id;
 };
 struct kernfs_node___old {
     struct kernfs_node *parent;
@@ -418,6 +439,73 @@ struct unix_address {
 struct unix_sock {
     struct unix_address *addr;
     struct sock *peer;
+};
+
+// io_uring.
+
+struct filename {
+    char *name;
+};
+
+struct open_how {
+    u64 flags, mode, resolve;
+};
+
+struct io_open {
+    int dfd;
+    u32 file_slot;
+    struct filename *filename;
+    struct open_how how;
+};
+
+struct io_connect {
+    void *addr;
+    int addr_len;
+};
+
+struct io_cmd_data {
+    u8 data[56];
+};
+
+struct io_cqe {
+    u64 user_data;
+    s32 res;
+    union {
+        u32 flags;
+        int fd;
+    };
+};
+
+struct __kernel_sockaddr_storage {
+    char data[128];
+};
+
+struct io_async_msghdr {
+    struct __kernel_sockaddr_storage addr;
+};
+
+// What newer kernels begin `struct io_async_msghdr` with.
+struct iou_vec {
+    u32 nr;
+};
+
+struct io_uring_task {
+    struct task_struct *task;
+};
+
+struct io_kiocb {
+    union {
+        struct file *file;
+        struct io_cmd_data cmd;
+    };
+    u8 opcode;
+    u64 flags;
+    struct io_cqe cqe;
+    struct io_uring_task *tctx;
+    void *async_data;
+};
+struct io_kiocb___old {
+    struct task_struct *task;
 };
 
 #pragma clang attribute pop

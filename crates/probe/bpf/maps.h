@@ -51,6 +51,8 @@ struct features {
     u32 full_port_first;  // ports with much more data, none if the last is before the first
     u32 full_port_last;
     u32 statsd_port;
+    u32 uring;      // what comes through io_uring is told of
+    u32 iterators;  // what is open at the start is listed
 };
 
 const volatile struct features features SEC(".rodata.features") = {};
@@ -77,6 +79,7 @@ struct counters {
     u64 no_filler;
     u64 foreign_abi;
     u64 filtered;
+    u64 over_budget;  // also counted in ring_full
 };
 
 // A system call that returned, without the peculiarities of its ABI.
@@ -92,6 +95,11 @@ struct cpu {
     struct counters counters;
     struct call call;
     u64 about;  // the thread that an event of a tracepoint is about
+    // How full the ring is, see `budget.h`.
+    u32 until_look;  // records until that is looked at again
+    u32 pressure;
+    u64 ring_size;
+    u64 epoch;
 };
 
 struct {

@@ -117,22 +117,24 @@ static __always_inline struct scratch *this_scratch(void)
 }
 
 // Sends a record that was put together in scratch memory.
-static __always_inline void send(struct record *r, struct counters *counters, u64 time, u32 tid,
-                                 u16 type, u32 params, enum category category)
+static __always_inline void send(struct record *r, struct cpu *cpu, u64 time, u32 tid, u16 type,
+                                 u32 params, enum category category)
 {
     void *ring = this_ring();
     if (!ring) {
-        counters->no_ring++;
+        cpu->counters.no_ring++;
         return;
     }
     u32 len = r->at;
     if (len > RECORD_MAX) {
-        counters->too_big++;
+        cpu->counters.too_big++;
         return;
     }
+    if (!admit(cpu, category, len))
+        return;
     put_header(r->base, time, (s32)tid, len, type, params);
     if (bpf_ringbuf_output(ring, r->base, len, BPF_RB_NO_WAKEUP))
-        counters->ring_full[category]++;
+        lost(cpu, category);
 }
 
 // A filler whose event has parameters of fixed size only: they are written straight into the ring.
@@ -154,10 +156,12 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
             cpu->counters.no_ring++;                                                               \
             return 0;                                                                              \
         }                                                                                          \
+        if (!admit(cpu, CATEGORY_OF_##event, SIZE_##event))                                        \
+            return 0;                                                                              \
         u64 time = wall_clock();                                                                   \
         u8 *base = bpf_ringbuf_reserve(ring, SIZE_##event, 0);                                     \
         if (!base) {                                                                               \
-            cpu->counters.ring_full[CATEGORY_OF_##event]++;                                        \
+            lost(cpu, CATEGORY_OF_##event);                                                        \
             return 0;                                                                              \
         }                                                                                          \
         struct record r = {base, HEADER_SIZE + 2 * PARAMS_##event, 0};                             \
@@ -198,7 +202,7 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
         fill_##syscall(&r, c, scratch);                                                            \
         if (r.index != PARAMS_##event)                                                             \
             wrong_number_of_parameters();                                                          \
-        send(&r, &cpu->counters, time, cpu->call.tid, EVENT_##event, PARAMS_##event,               \
+        send(&r, cpu, time, cpu->call.tid, EVENT_##event, PARAMS_##event,               \
              CATEGORY_OF_##event);                                                                 \
         return 0;                                                                                  \
     }                                                                                              \
@@ -235,7 +239,7 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
         fill_##program(&r, ctx, task, scratch);                                                    \
         if (r.index != PARAMS_##event)                                                             \
             wrong_number_of_parameters();                                                          \
-        send(&r, &cpu->counters, time, LOAD(struct task_struct, task, pid), EVENT_##event,         \
+        send(&r, cpu, time, LOAD(struct task_struct, task, pid), EVENT_##event,         \
              PARAMS_##event, CATEGORY_OF_##event);                                                 \
         return 0;                                                                                  \
     }                                                                                              \
@@ -253,10 +257,12 @@ static __always_inline void send(struct record *r, struct counters *counters, u6
             cpu->counters.no_ring++;                                                               \
             return 0;                                                                              \
         }                                                                                          \
+        if (!admit(cpu, CATEGORY_OF_##event, SIZE_##event))                                        \
+            return 0;                                                                              \
         u64 time = wall_clock();                                                                   \
         u8 *base = bpf_ringbuf_reserve(ring, SIZE_##event, 0);                                     \
         if (!base) {                                                                               \
-            cpu->counters.ring_full[CATEGORY_OF_##event]++;                                        \
+            lost(cpu, CATEGORY_OF_##event);                                                        \
             return 0;                                                                              \
         }                                                                                          \
         struct record r = {base, HEADER_SIZE + 2 * PARAMS_##event, 0};                             \

@@ -33,15 +33,20 @@ union address {
     } un;
 };
 
-// The `struct sock *` behind a descriptor; 0 if that is no socket.
-static __always_inline u64 sock_of(u64 task, s32 fd)
+// The `struct sock *` behind a file; 0 if that is no socket.
+static __always_inline u64 sock_of_file(u64 file)
 {
-    u64 file = file_of(task, fd);
     u64 inode = file ? POINTER(struct file, file, f_inode) : 0;
     if (!inode || (LOAD(struct inode, inode, i_mode) & S_IFMT) != S_IFSOCK)
         return 0;
     u64 socket = POINTER(struct file, file, private_data);
     return socket ? POINTER(struct socket, socket, sk) : 0;
+}
+
+// The one behind a descriptor.
+static __always_inline u64 sock_of(u64 task, s32 fd)
+{
+    return sock_of_file(file_of(task, fd));
 }
 
 static __always_inline u16 family_of(u64 sock)

@@ -68,10 +68,14 @@ pub struct CpuCounters {
     /// Calls that no rule can match and that made no record for that reason. No loss, and not part
     /// of `events`.
     pub filtered: u64,
+    /// Of those in `ring_full`: kept out of a ring that still had room, because their process or
+    /// control group had written more than its share, or because only the most important records
+    /// may use the last of it. Not counted twice.
+    pub over_budget: u64,
 }
 
 /// The counters of `struct counters` in `bpf/maps.h`, as the words they are made of.
-pub(crate) const COUNTER_WORDS: usize = CATEGORIES + 6;
+pub(crate) const COUNTER_WORDS: usize = CATEGORIES + 7;
 
 impl CpuCounters {
     /// Everything that was lost, for whatever reason.
@@ -95,6 +99,7 @@ impl CpuCounters {
             no_filler,
             foreign_abi,
             filtered,
+            over_budget,
         ] = words;
         Self {
             events,
@@ -113,6 +118,7 @@ impl CpuCounters {
             no_filler,
             foreign_abi,
             filtered,
+            over_budget,
         }
     }
 
@@ -133,6 +139,7 @@ impl CpuCounters {
             self.no_filler,
             self.foreign_abi,
             self.filtered,
+            self.over_budget,
         ]
     }
 }
@@ -187,11 +194,13 @@ mod tests {
         let counters = CpuCounters::from_words(words);
         assert_eq!(counters.words(), words);
         assert_eq!(counters.events, 1);
-        assert_eq!(counters.filtered, words[COUNTER_WORDS - 1]);
-        assert_eq!(
-            counters.drops(),
-            words[1..COUNTER_WORDS - 1].iter().sum::<u64>()
-        );
+        // The last two are no losses: what was filtered, and what is part of another count.
+        let [_, losses @ .., filtered, over_budget] = words.as_slice() else {
+            unreachable!("there are more counters than that");
+        };
+        assert_eq!(counters.filtered, *filtered);
+        assert_eq!(counters.over_budget, *over_budget);
+        assert_eq!(counters.drops(), losses.iter().sum::<u64>());
         let twice = Counters {
             per_cpu: vec![counters; 2],
             skipped_runs: 5,

@@ -4,6 +4,7 @@
 
 use libbpf_rs::OpenObject;
 
+use crate::loader::has_tracepoint;
 use crate::options::Options;
 
 /// `struct features` of `bpf/maps.h`.
@@ -16,6 +17,10 @@ pub(crate) struct Features {
     full_port_first: u32,
     full_port_last: u32,
     statsd_port: u32,
+    /// What comes through io_uring is told of.
+    pub(crate) uring: u32,
+    /// What is open at the start is listed.
+    pub(crate) iterators: u32,
 }
 
 /// The section that the programs have it in.
@@ -30,6 +35,8 @@ impl Features {
             full_port_first: 1,
             full_port_last: 0,
             statsd_port: 0,
+            uring: options.io_uring.into(),
+            iterators: options.iterators.into(),
         };
         if let Some(dynamic) = &options.dynamic_snaplen {
             features.dynamic_snaplen = 1;
@@ -42,18 +49,41 @@ impl Features {
 
     /// The same, without what only newer kernels have.
     pub(crate) fn least(self) -> Self {
-        Self { notes: 0, ..self }
+        Self {
+            notes: 0,
+            uring: 0,
+            iterators: 0,
+            ..self
+        }
+    }
+
+    /// Without what this kernel visibly lacks.
+    pub(crate) fn fit(self) -> Self {
+        let uring = self.uring != 0 && has_tracepoint("io_uring_submit_req");
+        Self {
+            uring: uring.into(),
+            ..self
+        }
     }
 
     /// Whether a program has anything to do.
     pub(crate) fn need(&self, program: &str) -> bool {
-        self.notes != 0 || !(program.starts_with("enter_") || program == "sys_enter")
+        match program {
+            "sys_enter" => self.notes != 0,
+            "iter_files" => self.iterators != 0,
+            _ if program.starts_with("enter_") => self.notes != 0,
+            _ if program.starts_with("uring_") => self.uring != 0,
+            _ => true,
+        }
     }
 
     /// Whether a map is used. An older kernel may not know its kind.
     fn need_map(&self, name: &str) -> bool {
         match name {
-            "notes" | "long_notes" => self.notes != 0,
+            "notes" => self.notes != 0,
+            "long_notes" => self.notes != 0 || self.uring != 0,
+            "requests" => self.uring != 0,
+            "open_file_scratches" => self.iterators != 0,
             _ => true,
         }
     }

@@ -18,9 +18,11 @@ const SLOTS: usize = 128;
 const TESTS: usize = 6;
 const CLASSES: usize = 256;
 const TAILS: usize = 16;
-const PROCESSES: usize = 8;
+const PROCESSES: usize = 16;
 const KEY_BYTES: usize = 128;
-const SLOT_BYTES: usize = 16 + TESTS * 24 + PROCESSES * 16 + 2 * (24 + TAILS * 16) + CLASSES * 8;
+const STARTS: usize = 128;
+const PATH_BYTES: usize = 40 + TAILS * 16 + STARTS * 16;
+const SLOT_BYTES: usize = 16 + TESTS * 24 + PROCESSES * 16 + 2 * PATH_BYTES + CLASSES * 8;
 const NAME_BYTES: usize = 16;
 
 /// The tables of all calls that are filtered.
@@ -67,6 +69,15 @@ pub struct Path {
     pub irregular: u64,
     /// Ends that are looked for, as the last 8 bytes and which of their bits count.
     pub tails: Vec<(u64, u64)>,
+    /// By the last two bytes of a path, whether it may have one of the ends.
+    pub ends: u64,
+    /// Whether being in the root directory counts as one of the ends.
+    pub in_root: bool,
+    /// By the first four bytes of a path: the clauses that are possible with one of the ends, and
+    /// without. All of them or none.
+    pub starts: Vec<(u64, u64)>,
+    /// The factor by which those bytes are hashed.
+    pub factor: u32,
     /// By beginning: the clauses that are possible with one of the ends, and without.
     pub keys: Vec<(Vec<u8>, u64, u64)>,
 }
@@ -96,16 +107,28 @@ impl Slot {
             words(&[bit, clauses]);
         }
         for path in &self.paths {
-            let nothing = &[][..];
-            let (head, tails) = path.as_ref().map_or(([0; 3], nothing), |path| {
-                let count = path.tails.len().min(TAILS) as u32;
-                let head = [two(path.arg, count), path.clauses, path.irregular];
-                (head, path.tails.as_slice())
-            });
-            words(&head);
-            for index in 0..TAILS {
-                let (value, bits) = tails.get(index).copied().unwrap_or_default();
-                words(&[value, bits]);
+            let Some(path) = path else {
+                words(&[0; PATH_BYTES / 8]);
+                continue;
+            };
+            let tails = path.tails.len().min(TAILS) as u32;
+            let factor = if path.starts.len() == STARTS {
+                path.factor
+            } else {
+                0
+            };
+            words(&[
+                two(path.arg, tails),
+                two(path.in_root.into(), factor),
+                path.ends,
+                path.clauses,
+                path.irregular,
+            ]);
+            for (pairs, count) in [(&path.tails, TAILS), (&path.starts, STARTS)] {
+                for index in 0..count {
+                    let (first, second) = pairs.get(index).copied().unwrap_or_default();
+                    words(&[first, second]);
+                }
             }
         }
         for class in 0..CLASSES {
@@ -258,6 +281,10 @@ mod tests {
                     clauses: 1,
                     irregular: 1,
                     tails: vec![(1, 1)],
+                    ends: 0,
+                    in_root: true,
+                    starts: Vec::new(),
+                    factor: 1,
                     keys: Vec::new(),
                 }),
             ],

@@ -32,9 +32,10 @@
 //!
 //! # Limits
 //!
-//! * What a caller points to (paths, addresses, data) is read when the call returns. Another thread
-//!   of the caller may have changed it by then; descriptors, inodes, socket tuples, the path of a
-//!   started program and everything else that the kernel holds itself cannot be faked.
+//! * What a caller points to is noted at the entry of opens, connects and execs; for other calls it
+//!   is read when the call returns, and another thread of the caller may have changed it by then.
+//!   Descriptors, inodes, socket tuples, the path of a started program and everything else that the
+//!   kernel holds itself cannot be faked. `docs/probe.md` has the whole of it.
 //! * Strings end after 4096 bytes, argument and environment areas too; data after
 //!   [`Options::snaplen`]. Of vectors the first 32 parts are looked at, of `poll` the first 16
 //!   descriptors, of `sendmmsg` and `recvmmsg` the first 16 messages (the others count as lost), of
@@ -58,15 +59,20 @@ mod error;
 mod features;
 pub mod filter;
 mod info;
+mod iterators;
 mod loader;
 mod log;
+mod noisy;
 mod options;
+mod programs;
 mod reader;
 mod selection;
 
 pub use check::{CheckError, Missing};
 pub use counters::{Counters, CpuCounters, RingFull};
 pub use error::Error;
+pub use iterators::OpenFile;
 pub use loader::Probe;
+pub use noisy::{Noisy, Spender};
 pub use options::{DynamicSnaplen, LogHook, LogLevel, Options, RING_PRESETS};
 pub use reader::Reader;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
-use event::{Syscall, SyscallCode};
+use event::{Syscall, SyscallCode, SyscallCodeSet};
 use libbpf_rs::btf::{Btf, BtfType};
 use libbpf_rs::{
     Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, ProgramInput,
@@ -19,15 +19,18 @@ use crate::cpus;
 use crate::entries::Entries;
 use crate::error::Error;
 use crate::features::Features;
+use crate::iterators::{self, OpenFile};
 use crate::log;
+use crate::noisy::{self, Noisy};
 use crate::options::Options;
+use crate::programs;
 use crate::reader::Reader;
 use crate::reader::mapping::page_size;
 use crate::reader::ring::Ring;
 use crate::selection::{self, Selection};
 
 /// The kernel programs, as clang wrote them.
-static OBJECT: &[u8] = {
+pub(crate) static OBJECT: &[u8] = {
     /// The ELF parser wants its headers aligned.
     #[repr(C, align(8))]
     struct Aligned<T: ?Sized>(T);
@@ -39,14 +42,19 @@ static OBJECT: &[u8] = {
 /// `sizeof(struct scratch)` of `bpf/maps.h`.
 const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
 
+/// How many processes and control groups the kernel keeps accounts of while rings are filling up,
+/// 150 bytes each.
+const SPENDERS_PER_CPU: u32 = 1024;
+const MAX_SPENDERS: u32 = 32_768;
+
 /// The dispatcher, attached from [`Probe::attach`] on.
 const DISPATCHER: &str = "sys_exit";
 
 /// The program that tells of a descriptor before a call on it.
-const NOTE: &str = "note";
+const TELL: &str = "tell";
 
-/// Where it stands among the fillers, as in `bpf/note.h`: no call has this number.
-const NOTE_PROGRAM: u32 = 511;
+/// Where it stands among the fillers, as in `bpf/tell.h`: no call has this number.
+const TELL_PROGRAM: u32 = 511;
 
 /// The kernel programs, loaded. They are detached and gone when this is dropped.
 pub struct Probe {
@@ -54,6 +62,8 @@ pub struct Probe {
     links: BTreeMap<&'static str, Link>,
     entries: Entries,
     pub(crate) object: Object,
+    /// Programs that were not needed at first, on the same maps.
+    pub(crate) more: Vec<Object>,
     pub(crate) control: Arc<Control>,
     ring_bytes: usize,
     /// Rings that no reader has taken over yet.
@@ -99,13 +109,14 @@ impl Probe {
             .into_iter()
             .max()
             .map_or(1, |last| u32::from(last) + 1);
+        let only = options.only.as_ref();
         let wanted = Features::wanted(options);
-        let (mut loaded, mut log) = log::collect(|| load_object(slots, wanted));
+        let (mut loaded, mut log) = log::collect(|| load_object(slots, wanted, only));
         let mut features = wanted;
         let mut reduced = None;
         if loaded.is_err() && wanted != wanted.least() {
             // An older kernel, perhaps: rather with less than not at all.
-            let (second, _) = log::collect(|| load_object(slots, wanted.least()));
+            let (second, _) = log::collect(|| load_object(slots, wanted.least(), only));
             if second.is_ok() {
                 features = wanted.least();
                 reduced = Some(log.take().unwrap_or_default());
@@ -141,6 +152,7 @@ impl Probe {
             links: BTreeMap::new(),
             entries: Entries::new(options.toctou_protection_ia32),
             object,
+            more: Vec::new(),
             control,
             ring_bytes: bytes,
             rings: Vec::new(),
@@ -174,7 +186,9 @@ impl Probe {
         codes: impl IntoIterator<Item = SyscallCode>,
     ) -> Result<(), Error> {
         self.codes = codes.into_iter().collect();
-        self.selection = Selection::new(self.codes.iter().copied());
+        let codes: SyscallCodeSet = self.codes.iter().copied().collect();
+        self.load_missing(&codes)?;
+        self.selection = Selection::new(codes.iter());
         if self.attached {
             self.attach_tracepoints()?;
         }
@@ -278,7 +292,9 @@ impl Probe {
             .collect();
         let mut skipped_runs = 0;
         for link in self.links.keys() {
-            let program = program(&self.object, link)?;
+            let Some(program) = self.loaded_program(link) else {
+                continue;
+            };
             skipped_runs += crate::info::recursion_misses(program.as_fd())
                 .map_err(|err| access(err.to_string()))?;
         }
@@ -286,6 +302,47 @@ impl Probe {
             per_cpu,
             skipped_runs,
         })
+    }
+
+    /// Whose records were lost because a ring was full, the greatest losses first. The kernel keeps
+    /// accounts of the processes and control groups that wrote last while a ring was filling up,
+    /// some thousands of them; [`counters`](Self::counters) has the exact sum.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not hand it out.
+    pub fn noisy(&self) -> Result<Vec<Noisy>, Error> {
+        let spenders = map(&self.object, "spenders")?;
+        let entries = spenders.keys().filter_map(|key| {
+            let value = spenders.lookup(&key, MapFlags::ANY).ok().flatten()?;
+            Some((key, value))
+        });
+        Ok(noisy::sum_up(entries))
+    }
+
+    /// All descriptors of all processes, as they are now. `None` where the kernel cannot list them
+    /// or would list others than `/proc` shows to this process (in a pid namespace).
+    ///
+    /// Attach the probe before, so that nothing that happens meanwhile is missed.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel stops in the middle.
+    pub fn open_files(&self) -> Result<Option<Vec<OpenFile>>, Error> {
+        let own = self.control.layout().self_tgid.load(Ordering::Relaxed);
+        if self.features.iterators == 0 || own != std::process::id() {
+            return Ok(None);
+        }
+        let program = program(&self.object, "iter_files")?;
+        let failed = |reason: String| Error::Access {
+            action: "list open files",
+            reason,
+        };
+        let link = program.attach().map_err(|err| failed(format!("{err:#}")))?;
+        let source = libbpf_rs::Iter::new(&link).map_err(|err| failed(format!("{err:#}")))?;
+        iterators::read_all(source)
+            .map(Some)
+            .map_err(|err| failed(err.to_string()))
     }
 
     /// Whether a call arrives with the parameters of its own event. The others arrive as the
@@ -328,12 +385,11 @@ impl Probe {
             name: "sys_generic",
         })?;
         let table = map(&self.object, "fillers")?;
-        let note = fillers.get(NOTE).ok_or(Error::NotInObject {
+        let tell = fillers.get(TELL).ok_or(Error::NotInObject {
             what: "program",
-            name: NOTE,
+            name: TELL,
         })?;
-        let note = (NOTE_PROGRAM, note.as_fd().as_raw_fd());
-        let mut entries = vec![note];
+        let mut entries = vec![(TELL_PROGRAM, tell.as_fd().as_raw_fd())];
         for syscall in Syscall::all() {
             let Some(number) = syscall.native().filter(|&nr| usize::from(nr) < NATIVE_MAX) else {
                 continue;
@@ -342,6 +398,8 @@ impl Probe {
             if own.is_some() {
                 self.dedicated.insert(syscall.code);
             }
+            // What is not loaded yet takes its place before anybody asks for the call.
+            let own = own.filter(|program| program.autoload());
             let fd = own.unwrap_or(generic).as_fd().as_raw_fd();
             entries.push((u32::from(number), fd));
         }
@@ -417,11 +475,10 @@ impl Probe {
         if self.links.contains_key(name) {
             return Ok(());
         }
-        let program = program(&self.object, name)?;
-        if !program.autoload() {
+        let Some(program) = self.loaded_program(name) else {
             // The kernel lacks the tracepoint, so nothing of the kind can happen.
             return Ok(());
-        }
+        };
         let link = program.attach_trace().map_err(|err| Error::Attach {
             program: name.into(),
             reason: format!("{err:#}"),
@@ -441,9 +498,13 @@ impl std::fmt::Debug for Probe {
     }
 }
 
-fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
+fn load_object(
+    slots: u32,
+    features: Features,
+    only: Option<&SyscallCodeSet>,
+) -> libbpf_rs::Result<Object> {
     let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
-    features.apply(&mut object)?;
+    features.fit().apply(&mut object)?;
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
             map.set_max_entries(slots)?;
@@ -452,20 +513,47 @@ fn load_object(slots: u32, features: Features) -> libbpf_rs::Result<Object> {
         if map.name() == "threads" && !MapType::TaskStorage.is_supported()? {
             map.set_autocreate(false)?;
         }
+        if map.name() == "spenders" {
+            map.set_max_entries((slots * SPENDERS_PER_CPU).min(MAX_SPENDERS))?;
+        }
     }
-    let kernel = Btf::from_vmlinux()?;
     for mut program in object.progs_mut() {
         let name = program.name().to_string_lossy().into_owned();
-        let needed = is_needed(&name);
-        let section = program.section().to_string_lossy().into_owned();
-        // A kernel may be built without one of the tracepoints.
-        let there = section.strip_prefix("tp_btf/").is_none_or(|tracepoint| {
-            let name = format!("btf_trace_{tracepoint}");
-            kernel.type_by_name::<BtfType<'_>>(&name).is_some()
-        });
-        program.set_autoload(needed && there && features.need(&name));
+        let is_possible = is_possible(&name, &program.section().to_string_lossy());
+        program
+            .set_autoload(is_possible && features.need(&name) && programs::is_wanted(&name, only));
     }
     object.load()
+}
+
+/// Whether a program can be loaded: it has something to do on this architecture, and the kernel was
+/// not built without its tracepoint.
+pub(crate) fn is_possible(program: &str, section: &str) -> bool {
+    is_needed(program) && section.strip_prefix("tp_btf/").is_none_or(has_tracepoint)
+}
+
+/// Whether the kernel has a tracepoint that the object has a program for. Where that cannot be told,
+/// it is taken to have it.
+pub(crate) fn has_tracepoint(name: &str) -> bool {
+    static TRACEPOINTS: OnceLock<Option<HashSet<String>>> = OnceLock::new();
+    let known = TRACEPOINTS.get_or_init(|| tracepoints().ok());
+    known.as_ref().is_none_or(|known| known.contains(name))
+}
+
+/// The tracepoints of this kernel that the object has programs for.
+fn tracepoints() -> libbpf_rs::Result<HashSet<String>> {
+    let kernel = Btf::from_vmlinux()?;
+    let object = ObjectBuilder::default().open_memory(OBJECT)?;
+    let sections = object
+        .progs()
+        .map(|program| program.section().to_string_lossy().into_owned());
+    let found = sections.filter_map(|section| {
+        let tracepoint = section.strip_prefix("tp_btf/")?;
+        let name = format!("btf_trace_{tracepoint}");
+        kernel.type_by_name::<BtfType<'_>>(&name)?;
+        Some(tracepoint.to_owned())
+    });
+    Ok(found.collect())
 }
 
 /// Whether a program has anything to do on this architecture.

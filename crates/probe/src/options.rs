@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use event::SyscallCodeSet;
+
 /// Sizes of one ring in bytes, by Falco's `buf_size_preset` 1 … 10 (index 0 is preset 1).
 pub const RING_PRESETS: [usize; 10] = {
     let mut sizes = [0; 10];
@@ -71,8 +73,18 @@ pub struct Options {
     /// was seen (see [`Probe::keep_up`](crate::Probe::keep_up)), because it costs every system call
     /// of the machine about 60 ns. x86-64 only.
     pub toctou_protection_ia32: bool,
+    /// Tell of opens and connects that come through io_uring, with the events of the system calls
+    /// that they stand for. On unless changed; kernels before 6.3 have no way to see them.
+    pub io_uring: bool,
+    /// Have the kernel list what is open at the start ([`Probe::open_files`]). On unless changed.
+    ///
+    /// [`Probe::open_files`]: crate::Probe::open_files
+    pub iterators: bool,
     /// Where libbpf's log goes; nowhere when `None`.
     pub log: Option<LogHook>,
+    /// Load the programs for these calls only, which is faster; others are loaded when
+    /// [`Probe::set_syscalls`](crate::Probe::set_syscalls) asks for them. All when `None`.
+    pub only: Option<SyscallCodeSet>,
 }
 
 impl Default for Options {
@@ -85,7 +97,10 @@ impl Default for Options {
             drop_failed: false,
             toctou_protection: true,
             toctou_protection_ia32: false,
+            io_uring: true,
+            iterators: true,
             log: None,
+            only: None,
         }
     }
 }

@@ -4,9 +4,12 @@ use event::{Syscall, SyscallCode};
 
 use crate::control::NATIVE_MAX;
 
+/// What io_uring can do of which the probe tells.
+const THROUGH_IO_URING: &[&str] = &["openat", "openat2", "connect"];
+
 /// The tracepoints beside system calls: the program, the bit (`TRACE_*` of `bpf/maps.h`) and the
 /// codes that ask for it.
-const TRACEPOINTS: [(&str, u32, &[&str]); 7] = [
+const TRACEPOINTS: [(&str, u32, &[&str]); 9] = [
     ("sched_exec", 1, &["execve", "execveat"]),
     ("sched_exit", 2, &["sched_process_exit"]),
     ("sched_fork", 4, &["clone", "clone3", "fork", "vfork"]),
@@ -14,6 +17,8 @@ const TRACEPOINTS: [(&str, u32, &[&str]); 7] = [
     ("sched_switch", 16, &["sched_switch"]),
     ("page_fault_user", 32, &["page_fault_user"]),
     ("page_fault_kernel", 64, &["page_fault_kernel"]),
+    ("uring_submit", 128, THROUGH_IO_URING),
+    ("uring_complete", 256, THROUGH_IO_URING),
 ];
 
 /// On 32-bit x86 one system call stands for all of sockets.
@@ -57,6 +62,11 @@ impl Selection {
             .filter(move |(_, bit, _)| bits & bit != 0)
             .map(|(name, ..)| name)
     }
+}
+
+/// Whether a program is one of those that are attached beside the dispatcher.
+pub(crate) fn is_tracepoint(program: &str) -> bool {
+    TRACEPOINTS.iter().any(|(name, ..)| *name == program)
 }
 
 /// Whether a tracepoint's program has anything to do on this architecture. Where a child comes back
@@ -119,7 +129,8 @@ mod tests {
             1,
             "openat is 295 there"
         );
-        assert_eq!(selection.tracepoints, 0);
+        // It can come through io_uring as well.
+        assert_eq!(selection.tracepoints, 128 | 256);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How traced threads begin, change and end.
 
+use std::time::{Duration, Instant};
+
 use event::EventType;
 
 use crate::call::Call;
@@ -31,6 +33,9 @@ enum Reaper {
     Known(i64),
     Later(Vec<Tid>),
 }
+
+/// A maker tells of a new thread right after it was made, if it lives.
+const TIME_TO_TELL: Duration = Duration::from_secs(1);
 
 /// Not even found out afterwards.
 const UNKNOWN: i64 = -1;
@@ -87,7 +92,7 @@ impl Tracer {
                 left: false,
             };
             self.threads.insert(child, thread);
-            if self.early.remove(&child) {
+            if self.early.remove(&child).is_some() {
                 self.begin(child, libc::SIGTRAP, each);
             }
         }
@@ -99,7 +104,7 @@ impl Tracer {
         match self.threads.get(&tid) {
             Some(thread) if thread.birth.is_some() => self.begin(tid, signal, each),
             Some(_) => self.go_on_or_stay(tid, signal),
-            None => _ = self.early.insert(tid),
+            None => _ = self.early.insert(tid, Instant::now()),
         }
     }
 
@@ -130,9 +135,21 @@ impl Tracer {
         self.go_on_or_stay(tid, signal);
     }
 
-    /// Lets new threads go whose makers were killed before they could tell of them.
-    pub(crate) fn release_early(&mut self, _: Each<'_>) {
-        for tid in std::mem::take(&mut self.early) {
+    /// Lets new threads go whose makers were killed before they could tell of them: somebody else
+    /// is their parent by now.
+    pub(crate) fn release_orphans(&mut self) {
+        let late: Vec<Tid> = self
+            .early
+            .iter()
+            .filter(|(_, since)| since.elapsed() > TIME_TO_TELL)
+            .map(|(tid, _)| *tid)
+            .collect();
+        for tid in late {
+            let parent = Status::of(tid).parent;
+            if self.threads.values().any(|thread| thread.tgid == parent) {
+                continue;
+            }
+            self.early.remove(&tid);
             self.known(tid);
             self.resume(tid, 0);
         }

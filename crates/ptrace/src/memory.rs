@@ -1,9 +1,8 @@
 //! Memory of a stopped thread.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::rc::Rc;
 
 use crate::sys::{self, Tid};
 
@@ -16,15 +15,14 @@ const PAGE: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Memory {
     tid: Tid,
-    way: Rc<Cell<Way>>,
+    way: Way,
     file: OnceCell<Option<File>>,
 }
 
-/// How memory is read; shared by all threads, so that what is forbidden is tried once.
-#[derive(Clone, Copy, Default, Debug)]
+/// How memory is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Way {
     /// `process_vm_readv`.
-    #[default]
     Call,
     /// `/proc/<tid>/mem`.
     File,
@@ -32,11 +30,27 @@ pub(crate) enum Way {
     Peek,
 }
 
+impl Way {
+    /// The best way that this process has. It is tried on its own memory: that another process
+    /// does not let its memory be read says nothing of the others.
+    pub(crate) fn find() -> Self {
+        let own = std::process::id() as Tid;
+        let (there, mut here) = ([7u8; 1], [0u8; 1]);
+        if sys::read_memory(own, there.as_ptr() as u64, &mut here) == Some(1) {
+            Self::Call
+        } else if File::open("/proc/self/mem").is_ok() {
+            Self::File
+        } else {
+            Self::Peek
+        }
+    }
+}
+
 impl Memory {
-    pub(crate) fn of(tid: Tid, way: &Rc<Cell<Way>>) -> Self {
+    pub(crate) fn of(tid: Tid, way: Way) -> Self {
         Self {
             tid,
-            way: Rc::clone(way),
+            way,
             file: OnceCell::new(),
         }
     }
@@ -44,7 +58,7 @@ impl Memory {
     /// This process's own, for tests.
     #[cfg(test)]
     pub(crate) fn own() -> Self {
-        Self::of(std::process::id() as Tid, &Rc::default())
+        Self::of(std::process::id() as Tid, Way::find())
     }
 
     /// Fills the buffer; false when not all of it is there.
@@ -57,19 +71,19 @@ impl Memory {
         if buffer.is_empty() {
             return 0;
         }
-        if matches!(self.way.get(), Way::Call) {
-            match sys::read_memory(self.tid, address, buffer) {
-                Some(len) => return len,
-                None => self.way.set(Way::File),
+        match self.way {
+            Way::Call => sys::read_memory(self.tid, address, buffer).unwrap_or(0),
+            Way::File => {
+                let open = || File::open(format!("/proc/{}/mem", self.tid)).ok();
+                let file = self.file.get_or_init(open).as_ref();
+                file.and_then(|file| file.read_at(buffer, address).ok())
+                    .unwrap_or(0)
             }
+            Way::Peek => self.peek(address, buffer),
         }
-        if matches!(self.way.get(), Way::File) {
-            let path = || File::open(format!("/proc/{}/mem", self.tid)).ok();
-            match self.file.get_or_init(path) {
-                Some(file) => return file.read_at(buffer, address).unwrap_or(0),
-                None => self.way.set(Way::Peek),
-            }
-        }
+    }
+
+    fn peek(&self, address: u64, buffer: &mut [u8]) -> usize {
         let mut done = 0;
         for chunk in buffer.chunks_mut(8) {
             // The last word may reach beyond what is wanted, and beyond the page: then the aligned
@@ -152,8 +166,38 @@ impl Memory {
 }
 
 #[cfg(test)]
+#[expect(unsafe_code, reason = "makes a process to read from")]
 mod tests {
     use super::*;
+
+    /// A copy of this process, stopped and traced; gone at the end.
+    struct Stopped(Tid);
+
+    impl Stopped {
+        fn new() -> Self {
+            // SAFETY: the child stops, and never comes back to anything that others may hold.
+            let pid = unsafe { libc::fork() };
+            if pid == 0 {
+                loop {
+                    // SAFETY: takes a number.
+                    unsafe { libc::raise(libc::SIGSTOP) };
+                }
+            }
+            assert!(pid > 0);
+            sys::seize(pid).unwrap();
+            // SAFETY: there is no place for a status.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) };
+            Self(pid)
+        }
+    }
+
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            sys::kill(self.0, libc::SIGKILL);
+            // SAFETY: there is no place for a status.
+            unsafe { libc::waitpid(self.0, std::ptr::null_mut(), libc::__WALL) };
+        }
+    }
 
     #[test]
     fn strings_end_at_their_end_or_at_the_limit() {
@@ -167,6 +211,26 @@ mod tests {
         assert_eq!((cut.len(), cut[4094], cut[4095]), (4096, b'x', 0));
         assert_eq!(own.string(0, 10), None);
         assert_eq!(own.string(8, 10), None, "nothing is mapped there");
+    }
+
+    #[test]
+    fn the_ways_read_the_same() {
+        let text: Vec<u8> = (1..=40).chain([0]).collect();
+        let other = Stopped::new();
+        for way in [Way::Call, Way::File, Way::Peek] {
+            let memory = Memory::of(other.0, way);
+            for start in 0..text.len() {
+                let at = text.as_ptr() as u64 + start as u64;
+                assert_eq!(memory.string(at, 100).unwrap(), text[start..], "{way:?}");
+                for end in start..text.len() {
+                    let mut some = vec![0; end - start];
+                    assert!(memory.read(at, &mut some));
+                    assert_eq!(some, text[start..end], "{way:?}");
+                }
+            }
+            assert_eq!(memory.string(16, 100), None, "{way:?}");
+            assert_eq!(memory.u64(16), None, "{way:?}");
+        }
     }
 
     #[test]

@@ -194,10 +194,12 @@ fn find(name: &OsStr) -> io::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
     let mut last = io::Error::from_raw_os_error(libc::ENOENT);
     for folder in std::env::split_paths(&path) {
-        match runnable(&folder.join(name)) {
+        let file = folder.join(name);
+        match runnable(&file) {
             Ok(file) => return Ok(file),
-            // "Not allowed" says more than "not there" in another folder.
-            Err(err) if err.kind() == io::ErrorKind::PermissionDenied => last = err,
+            // "Not executable" says more than "not there" in another folder. (A folder that may not
+            // be searched says nothing.)
+            Err(err) if file.exists() => last = err,
             Err(_) => {}
         }
     }

@@ -20,6 +20,7 @@ const PTRACE_POKEDATA: libc::c_uint = 5;
 const PTRACE_GETEVENTMSG: libc::c_uint = 0x4201;
 const PTRACE_GETSIGINFO: libc::c_uint = 0x4202;
 const PTRACE_GET_SYSCALL_INFO: libc::c_uint = 0x420e;
+const PTRACE_GET_RSEQ_CONFIGURATION: libc::c_uint = 0x420f;
 const PTRACE_GETREGSET: libc::c_uint = 0x4204;
 const PTRACE_SETREGSET: libc::c_uint = 0x4205;
 const NT_PRSTATUS: usize = 1;
@@ -86,6 +87,38 @@ pub(crate) fn signal_sender(tid: Tid) -> io::Result<(i32, i32)> {
         let info = info.assume_init();
         Ok((info.si_code, info.si_pid()))
     }
+}
+
+/// `struct ptrace_rseq_configuration`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Rseq {
+    address: u64,
+    size: u32,
+    signature: u32,
+    flags: u32,
+    pad: u32,
+}
+
+/// The CPU that a stopped thread ran on when it last was in its program, which the kernel notes
+/// there for threads that ask for it (the common C library does, for all). `None` without that.
+pub(crate) fn last_cpu(tid: Tid) -> Option<u16> {
+    /// Of `struct rseq`: where the CPU stands, as a word with what is in front of it.
+    const CPU_SHIFT: u32 = 32;
+    let mut rseq = Rseq::default();
+    let size = size_of::<Rseq>();
+    request(
+        PTRACE_GET_RSEQ_CONFIGURATION,
+        tid,
+        size,
+        (&raw mut rseq) as usize,
+    )
+    .ok()?;
+    if rseq.address == 0 {
+        return None;
+    }
+    // Special values, for "not registered", are negative ones.
+    u16::try_from(peek(tid, rseq.address).ok()? >> CPU_SHIFT).ok()
 }
 
 /// `struct ptrace_syscall_info`.

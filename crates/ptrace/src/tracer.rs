@@ -1,12 +1,10 @@
 //! Following a command and all it starts, from stop to stop.
 
-use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::marker::PhantomData;
 use std::os::unix::net::UnixStream;
-use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event::{Encoder, EventType, SyscallCodeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -20,6 +18,7 @@ use crate::counters::Counters;
 use crate::entry::Inputs;
 use crate::error::Error;
 use crate::facts::machine::{Machine, now};
+use crate::facts::process::Stat;
 use crate::filter::program;
 use crate::life::{Birth, Leaving};
 use crate::memory::{Memory, Way};
@@ -32,7 +31,7 @@ use crate::wanted::Wanted;
 /// So many changes are handled before [`Tracer::poll`] comes back, however many there are.
 const BATCH: usize = 512;
 
-/// Receives records: the CPU, which is not known here and always 0, and the bytes.
+/// Receives records: the CPU that the thread ran on last, and the bytes.
 pub(crate) type Each<'a> = &'a mut dyn FnMut(u16, &[u8]);
 
 /// A thread that is traced.
@@ -86,7 +85,7 @@ pub enum Progress {
 pub struct Tracer {
     pub(crate) threads: FxHashMap<Tid, Thread>,
     /// New threads that stopped before their makers told of them.
-    pub(crate) early: FxHashSet<Tid>,
+    pub(crate) early: FxHashMap<Tid, Instant>,
     /// Threads that have left and whose children are being given away.
     pub(crate) leaving: FxHashMap<Tid, Leaving>,
     pub(crate) wanted: Wanted,
@@ -95,7 +94,7 @@ pub struct Tracer {
     fillers: Fillers,
     machine: Machine,
     options: Options,
-    way: Rc<Cell<Way>>,
+    way: Way,
     encoder: Encoder,
     pub(crate) counters: Counters,
     child: Child,
@@ -165,14 +164,14 @@ impl Tracer {
         };
         Ok(Self {
             threads: [(child.pid, root)].into_iter().collect(),
-            early: FxHashSet::default(),
+            early: FxHashMap::default(),
             leaving: FxHashMap::default(),
             stopping: wanted.clone(),
             wanted,
             fillers: Fillers::new(),
             machine: Machine::new(),
             options,
-            way: Rc::default(),
+            way: Way::find(),
             encoder: Encoder::new(),
             counters: Counters::default(),
             child,
@@ -240,6 +239,7 @@ impl Tracer {
     ) -> Result<Progress, Error> {
         let mut handled = 0;
         let mut waited = false;
+        self.release_orphans();
         loop {
             match sys::next_change() {
                 Ok(Some((tid, change))) => {
@@ -252,10 +252,11 @@ impl Tracer {
                     }
                 }
                 Ok(None) if handled > 0 => return Ok(Progress::Running { handled }),
-                Ok(None) if waited => {
-                    self.release_early(each);
-                    return Ok(Progress::Running { handled });
+                // There may be children that this program has inherited and knows nothing of.
+                Ok(None) if self.threads.is_empty() && self.early.is_empty() => {
+                    return Ok(Progress::Ended);
                 }
+                Ok(None) if waited => return Ok(Progress::Running { handled }),
                 Ok(None) => {
                     self.wait(wait);
                     waited = true;
@@ -303,7 +304,7 @@ impl Tracer {
     /// Ends everything that is traced. Their ends are still told by [`poll`](Self::poll).
     pub fn kill(&self) {
         let processes: FxHashSet<Tid> = self.threads.values().map(|thread| thread.tgid).collect();
-        for tgid in processes.into_iter().chain(self.early.iter().copied()) {
+        for tgid in processes.into_iter().chain(self.early.keys().copied()) {
             sys::kill(tgid, libc::SIGKILL);
         }
     }
@@ -451,8 +452,9 @@ impl Tracer {
             out: &mut self.encoder,
         });
         self.counters.events += 1;
+        let cpu = sys::last_cpu(tid).unwrap_or_else(|| last_cpu(tid));
         match self.encoder.finish() {
-            Ok(record) => each(0, record),
+            Ok(record) => each(cpu, record),
             Err(_) => self.counters.too_big += 1,
         }
     }
@@ -468,14 +470,15 @@ impl Tracer {
         self.encoder.begin(event, now(), i64::from(tid));
         fill(&mut self.encoder);
         self.counters.events += 1;
+        let cpu = sys::last_cpu(tid).unwrap_or_else(|| last_cpu(tid));
         match self.encoder.finish() {
-            Ok(record) => each(0, record),
+            Ok(record) => each(cpu, record),
             Err(_) => self.counters.too_big += 1,
         }
     }
 
     pub(crate) fn memory(&self, tid: Tid) -> Memory {
-        Memory::of(tid, &self.way)
+        Memory::of(tid, self.way)
     }
 }
 
@@ -522,6 +525,11 @@ fn set_first_argument(tid: Tid, compat: bool, value: u64) -> Option<()> {
     let mut registers: Registers = sys::registers(tid).ok()?;
     registers.set_first_argument(compat, value)?;
     registers.store(tid).ok()
+}
+
+/// The CPU that a thread ran on last, as `/proc` has it.
+fn last_cpu(tid: Tid) -> u16 {
+    Stat::of(tid, tid).cpu
 }
 
 /// Whether `/proc` shows what this process sees of others.

@@ -6,6 +6,9 @@
 /// The number of the argument that stands for the result of the call.
 pub const RESULT: u8 = 6;
 
+/// How many names of programs a text shows.
+const NAMES_SHOWN: usize = 4;
+
 /// A question that the kernel can answer about a call.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Atom {
@@ -113,6 +116,8 @@ pub enum PathAtom {
     Contains(Box<[u8]>),
     /// It ends with this.
     Suffix(Box<[u8]>),
+    /// It names something in the root directory.
+    InRoot,
 }
 
 /// A property of a process.
@@ -233,16 +238,33 @@ fn join(parts: impl IntoIterator<Item = Formula>, and: bool) -> Formula {
 impl std::fmt::Display for Formula {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let list = |f: &mut std::fmt::Formatter<'_>, parts: &[Self], word: &str| {
-            for (index, part) in parts.iter().enumerate() {
-                if index > 0 {
-                    write!(f, " {word} ")?;
-                }
+            // Many names of programs are said at once.
+            let is_or = word == "or";
+            let mut names: Vec<String> = Vec::new();
+            let mut texts: Vec<String> = Vec::new();
+            for part in parts {
                 match part {
-                    Self::And(_) | Self::Or(_) => write!(f, "({part})")?,
-                    _ => write!(f, "{part}")?,
+                    Self::Is(Atom::Process(ProcessAtom::Name(name))) if is_or => {
+                        names.push(String::from_utf8_lossy(name).into_owned());
+                    }
+                    Self::Not(Atom::Process(ProcessAtom::Name(name))) if !is_or => {
+                        names.push(String::from_utf8_lossy(name).into_owned());
+                    }
+                    Self::And(_) | Self::Or(_) => texts.push(format!("({part})")),
+                    part => texts.push(part.to_string()),
                 }
             }
-            Ok(())
+            if !names.is_empty() {
+                let more = names.len().saturating_sub(NAMES_SHOWN);
+                names.truncate(NAMES_SHOWN);
+                let more = match more {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let not = if is_or { "" } else { "not " };
+                texts.push(format!("{not}process in ({}{more})", names.join(", ")));
+            }
+            f.write_str(&texts.join(&format!(" {word} ")))
         };
         match self {
             Self::True => f.write_str("anything"),
@@ -307,6 +329,7 @@ impl std::fmt::Display for Atom {
                     PathAtom::Prefix(bytes) => write!(f, "{name}={}*", text(bytes)),
                     PathAtom::Contains(bytes) => write!(f, "{name}=*{}*", text(bytes)),
                     PathAtom::Suffix(bytes) => write!(f, "{name}=*{}", text(bytes)),
+                    PathAtom::InRoot => write!(f, "{name} in /"),
                 }
             }
             Self::Process(ProcessAtom::Name(name)) => write!(f, "process={}", text(name)),

@@ -41,7 +41,8 @@ pub use formula::{Atom, Formula, PathAtom, ProcessAtom, RESULT, Signs, Test, kin
 pub use plan::{CallPlan, Plan, RuleInCall};
 pub use state::{Follow, Needs, Reader, is_needed_for_state, pass, pass_for_state};
 pub use table::{
-    CLASSES, CLAUSES, KEY_BYTES, PATH_BYTES, PROCESSES, PathMasks, PathTable, Processes, Seen,
-    Slot, TAILS, TEST_ANY_BIT, TEST_DESCRIPTOR, TEST_EQUALS, TESTS, is_regular,
+    CLASSES, CLAUSES, KEY_BYTES, PATH_BYTES, PROCESSES, PathMasks, PathTable, Processes, STARTS,
+    Seen, Slot, TAILS, TEST_ANY_BIT, TEST_DESCRIPTOR, TEST_EQUALS, TESTS, end_of, is_regular,
+    start_of,
 };
 pub use translate::LeftOver;

@@ -92,7 +92,9 @@ pub(crate) fn directory(check: &CheckDef, which: u8) -> Option<Answer> {
     for constant in values(check)? {
         let text = constant.bytes()?;
         parts.push(match check.operator {
-            Operator::Eq | Operator::In if text == b"/" => Formula::True,
+            Operator::Eq | Operator::In if text == b"/" => {
+                Formula::or([is(PathAtom::InRoot), is(PathAtom::Exact(text.into()))])
+            }
             Operator::Eq | Operator::In => {
                 let mut inside = text.to_vec();
                 inside.push(b'/');

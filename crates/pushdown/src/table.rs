@@ -21,7 +21,9 @@ pub const CLASSES: usize = 1 << (2 + TESTS);
 /// How many ends of a path are looked for.
 pub const TAILS: usize = 16;
 /// How many properties of processes a system call can ask for.
-pub const PROCESSES: usize = 8;
+pub const PROCESSES: usize = 16;
+/// How many groups of paths are told apart by how they begin.
+pub const STARTS: usize = 128;
 /// How much of a path is looked up.
 pub const KEY_BYTES: usize = 128;
 /// Paths that are not shorter are not looked at.
@@ -56,6 +58,15 @@ pub struct PathTable {
     /// Ends that are looked for: the last bytes (up to 8) of each as a number with the last byte on
     /// top, and which of its bits count.
     pub tails: Vec<(u64, u64)>,
+    /// Whether being in the root directory counts as an end that is looked for.
+    pub in_root: bool,
+    /// By [`start_of`] the first four bytes: the clauses that any such path may pass. What rules a
+    /// path out here need not be looked up. Empty when there are shorter keys.
+    pub starts: Vec<PathMasks>,
+    /// The factor of [`start_of`], under which few keys that begin differently share an entry.
+    pub factor: u32,
+    /// By [`end_of`] the last two bytes, a bit each: whether a path may have one of the ends.
+    pub ends: u64,
     /// Beginnings of paths and, with a NUL at the end, whole ones. The empty one is always there.
     pub keys: Vec<(Vec<u8>, PathMasks)>,
 }
@@ -103,6 +114,15 @@ impl Processes {
     /// The verdict on a process whose name no formula names.
     pub fn verdict_of_others(&self) -> u64 {
         self.verdict_of(None)
+    }
+
+    /// The verdict that the kernel finds for a process of this name.
+    pub fn verdict_by_name(&self, name: &[u8]) -> u64 {
+        if self.names().contains(&name) {
+            self.verdict(name)
+        } else {
+            self.verdict_of_others()
+        }
     }
 
     fn verdict_of(&self, name: Option<&[u8]>) -> u64 {
@@ -211,21 +231,17 @@ impl Slot {
             class |= usize::from(seen.answer(test)) << (2 + bit);
         }
         let mut alive = self.masks[class];
+        for (which, table) in self.paths.iter().enumerate() {
+            if let Some(table) = table {
+                alive &= table.mask(seen.paths[which]) | !table.clauses;
+            }
+        }
         if let Some(verdict) = seen.process {
             for (bit, clauses) in &self.processes {
                 if verdict >> bit & 1 == 0 {
                     alive &= !clauses;
                 }
             }
-        }
-        for (which, table) in self.paths.iter().enumerate() {
-            let Some(table) = table else {
-                continue;
-            };
-            if alive == 0 || alive & !table.clauses != 0 {
-                break;
-            }
-            alive &= table.mask(seen.paths[which]);
         }
         alive != 0
     }
@@ -335,6 +351,9 @@ impl PathTable {
         let mut suffixes: BTreeSet<&[u8]> = BTreeSet::new();
         for clause in clauses {
             clause.of[table].for_each_atom(&mut |atom| match atom {
+                // A path that is not looked at needs no key.
+                Atom::Path(_, PathAtom::Exact(text))
+                    if text.len() < PATH_BYTES && !is_regular(text) => {}
                 Atom::Path(_, PathAtom::Exact(text)) => _ = keys.insert(exact_key(text)),
                 Atom::Path(_, PathAtom::Prefix(text)) => _ = keys.insert(cut(text).to_vec()),
                 Atom::Path(_, PathAtom::Suffix(text)) if !text.is_empty() => {
@@ -351,6 +370,12 @@ impl PathTable {
             .collect();
         // Without room to look for all ends, every path may have one.
         let looks_for_tails = tails.len() <= TAILS;
+        let mut in_root = false;
+        for clause in clauses {
+            clause.of[table].for_each_atom(&mut |atom| {
+                in_root |= matches!(atom, Atom::Path(_, PathAtom::InRoot));
+            });
+        }
         let masks = |key: &[u8]| {
             let of = |has_tail: bool| {
                 mask(clauses.iter(), |clause| {
@@ -380,10 +405,23 @@ impl PathTable {
         let irregular = mask(clauses.iter(), |clause| {
             clause.of[table].may_hold(&|_| None)
         });
+        let factor = best_factor(&keys);
         Some(Self {
             arg,
             clauses: asking,
             irregular,
+            in_root,
+            starts: starts(&keys, factor),
+            factor,
+            ends: suffixes.iter().fold(0, |bits, suffix| {
+                let (value, bits_that_count) = tail(suffix);
+                // The end of a path that has a short suffix can be anything before it.
+                if bits_that_count >> 48 == 0xffff {
+                    bits | 1 << end_of(value)
+                } else {
+                    u64::MAX
+                }
+            }),
             tails: if looks_for_tails { tails } else { Vec::new() },
             keys,
         })
@@ -394,8 +432,24 @@ impl PathTable {
         let Some(path) = path.filter(|path| is_regular(path)) else {
             return self.irregular;
         };
+        let (end, _) = tail(path);
+        let may_end = self.ends >> end_of(end) & 1 == 1;
+        let has_tail = (may_end && self.tails.iter().any(|(value, bits)| end & bits == *value))
+            || (self.in_root && !path.get(1..).unwrap_or_default().contains(&b'/'));
+        let of = |masks: &PathMasks| {
+            if has_tail {
+                masks.with_tail
+            } else {
+                masks.without_tail
+            }
+        };
         let mut whole = path.to_vec();
         whole.push(0);
+        let first: Vec<u8> = whole.iter().copied().chain([0; 4]).take(4).collect();
+        let at_start = self
+            .starts
+            .get(start_of(&first, self.factor))
+            .map_or(u64::MAX, of);
         let longest = self
             .keys
             .iter()
@@ -404,14 +458,62 @@ impl PathTable {
         let Some((_, masks)) = longest else {
             return self.irregular;
         };
-        let (end, _) = tail(path);
-        let has_tail = self.tails.iter().any(|(value, bits)| end & bits == *value);
-        if has_tail {
-            masks.with_tail
-        } else {
-            masks.without_tail
+        of(masks) & at_start
+    }
+}
+
+/// The group of paths that begin with these four bytes (a shorter path is followed by NULs).
+pub fn start_of(first: &[u8], factor: u32) -> usize {
+    let word = first
+        .iter()
+        .rev()
+        .fold(0u32, |word, byte| word << 8 | u32::from(*byte));
+    (word.wrapping_mul(factor) >> 25) as usize
+}
+
+/// The factor under which keys that begin differently share the fewest entries.
+fn best_factor(keys: &[(Vec<u8>, PathMasks)]) -> u32 {
+    let firsts: BTreeSet<&[u8]> = keys.iter().filter_map(|(key, _)| key.get(..4)).collect();
+    let used = |factor: u32| {
+        let entries: BTreeSet<usize> = firsts.iter().map(|first| start_of(first, factor)).collect();
+        entries.len()
+    };
+    let factors =
+        (0..256u32).map(|index| 0x9e37_79b1u32.wrapping_add(index.wrapping_mul(0x1f12_3bb6)));
+    let mut best = (0, 0x9e37_79b1);
+    for factor in factors {
+        let entries = used(factor);
+        if entries > best.0 {
+            best = (entries, factor);
         }
     }
+    best.1
+}
+
+/// The bit of paths whose last bytes are those on top of this word.
+pub fn end_of(tail: u64) -> u32 {
+    ((tail >> 48) as u32).wrapping_mul(0x9e37_79b1) >> 26
+}
+
+/// For each beginning the clauses that a path with it may pass; nothing where that is not known.
+fn starts(keys: &[(Vec<u8>, PathMasks)], factor: u32) -> Vec<PathMasks> {
+    let is_short = |key: &[u8]| !key.is_empty() && key.len() < 4;
+    if keys.iter().any(|(key, _)| is_short(key)) {
+        return Vec::new();
+    }
+    let others = keys.iter().find(|(key, _)| key.is_empty());
+    let others = others.map_or_else(PathMasks::default, |(_, masks)| *masks);
+    let mut starts = vec![others; STARTS];
+    for (key, masks) in keys {
+        if let Some(start) = key
+            .get(..4)
+            .and_then(|first| starts.get_mut(start_of(first, factor)))
+        {
+            start.with_tail |= masks.with_tail;
+            start.without_tail |= masks.without_tail;
+        }
+    }
+    starts
 }
 
 fn cut(text: &[u8]) -> &[u8] {
@@ -447,6 +549,7 @@ fn knows(atom: &PathAtom, key: &[u8], has_tail: bool) -> Option<bool> {
             PathAtom::Prefix(text) => path.starts_with(text),
             PathAtom::Contains(text) => contains(path, text),
             PathAtom::Suffix(text) => path.ends_with(text),
+            PathAtom::InRoot => !path.get(1..).unwrap_or_default().contains(&b'/'),
         });
     }
     let is_cut = key.len() == KEY_BYTES;
@@ -462,6 +565,7 @@ fn knows(atom: &PathAtom, key: &[u8], has_tail: bool) -> Option<bool> {
             impossible.then_some(false)
         }
         PathAtom::Suffix(text) => (!has_tail && !text.is_empty()).then_some(false),
+        PathAtom::InRoot => (!has_tail).then_some(false),
     }
 }
 

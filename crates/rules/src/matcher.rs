@@ -12,6 +12,13 @@ use crate::ruleset::{Matching, Rule, RuleId, Ruleset};
 /// Whether rules see an event. They do not see what a system call was entered with: that is only
 /// kept for its exit.
 pub fn is_for_rules(info: &EventInfo) -> bool {
+    if matches!(
+        info.event_type,
+        EventType::CONTAINER_E | EventType::CONTAINER_JSON_E | EventType::CONTAINER_JSON_2_E
+    ) {
+        // What a runtime said of a container is state, and Falco keeps it from rules.
+        return false;
+    }
     match info.origin {
         Some(Origin::Syscall) => info.event_type.is_exit(),
         Some(Origin::Iter) | None => false,

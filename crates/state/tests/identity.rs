@@ -82,32 +82,27 @@ fn capabilities_and_user_namespaces() {
 }
 
 #[test]
-fn sessions_and_process_groups() {
+fn a_session_is_taken_from_its_call_and_process_groups_from_execs() {
     let mut machine = Machine::with_shell();
     machine.clone(T::SYSCALL_CLONE_20_X, 11, Ids::process(10, 1), CLONE_THREAD);
     machine.fork(10, 20);
     machine.apply(T::SYSCALL_SETSID_X, 11, |e| {
         e.i64(10);
     });
-    for tid in [10, 11] {
-        let thread = machine.thread(tid);
-        assert_eq!((thread.sid, thread.vpgid, thread.pgid), (10, 10, 10));
-    }
+    assert_eq!(machine.thread(11).sid, 10);
+    assert_eq!(machine.thread(10).sid, -1, "the thread's own");
     machine.apply(T::SYSCALL_SETSID_X, 20, |e| {
         e.i64(-1);
     });
     assert_eq!(machine.thread(20).sid, -1);
-    for (caller, pid, pgid, target, expected) in [
-        (10, 20, 0, 20, 20),
-        (20, 0, 10, 20, 10),
-        (20, 20, 20, 20, 20),
-    ] {
-        machine.apply(T::SYSCALL_SETPGID_X, caller, |e| {
-            e.i64(0).i64(pid).i64(pgid);
-        });
-        let thread = machine.thread(target);
-        assert_eq!((thread.vpgid, thread.pgid), (expected, expected));
-    }
+    machine.apply(T::SYSCALL_SETPGID_X, 20, |e| {
+        e.i64(0).i64(0).i64(20);
+    });
+    let thread = machine.thread(20);
+    assert_eq!((thread.vpgid, thread.pgid), (-1, -1));
+    machine.exec(Ids::process(20, 10), "tool", 0);
+    let thread = machine.thread(20);
+    assert_eq!((thread.vpgid, thread.pgid), (20, 20));
 }
 
 #[test]

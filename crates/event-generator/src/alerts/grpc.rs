@@ -9,29 +9,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Buf;
 use outputs_api::outputs::Request;
 use outputs_api::{BACKLOG_HEADER, BACKLOG_SKIP};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Status, Streaming};
-use tonic_prost::ProstCodec;
 
-use super::{Ear, Error, Hearer};
-
-/// The part of an alert that is looked at. The other fields of the message are skipped unread, which
-/// leaves more of the machine to the engine that is measured.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Head {
-    #[prost(string, tag = "4")]
-    rule: String,
-    #[prost(string, tag = "9")]
-    source: String,
-}
+use super::{Ear, Error, Hearer, wire};
 
 const SUB: PathAndQuery = PathAndQuery::from_static("/falco.outputs.service/sub");
 
@@ -80,19 +71,20 @@ fn start(
         requests
             .try_send(Request {})
             .expect("there is room for one");
-        let call = subscribe(channel, ReceiverStream::new(sent));
+        let call = subscribe(channel, ReceiverStream::new(sent), hearer);
         let alerts = tokio::time::timeout(PATIENCE, call)
             .await
             .map_err(|error| unreachable(&address, &error))?
             .map_err(|status| unreachable(&address, &status))?;
-        Ok((address, listen(alerts, requests, polling_interval, hearer)))
+        Ok((address, listen(alerts, requests, polling_interval)))
     })
 }
 
 async fn subscribe(
     channel: Channel,
     requests: ReceiverStream<Request>,
-) -> Result<Streaming<Head>, Status> {
+    hearer: Arc<dyn Hearer>,
+) -> Result<Streaming<()>, Status> {
     let mut client = Grpc::new(channel);
     client
         .ready()
@@ -102,22 +94,71 @@ async fn subscribe(
     request
         .metadata_mut()
         .insert(BACKLOG_HEADER, MetadataValue::from_static(BACKLOG_SKIP));
-    let codec = ProstCodec::<Request, Head>::default();
+    let codec = Hearing(hearer);
     Ok(client.streaming(request, SUB, codec).await?.into_inner())
+}
+
+/// Hands each alert to the hearer while its message is still in the buffer it arrived in.
+struct Hearing(Arc<dyn Hearer>);
+
+impl Codec for Hearing {
+    type Encode = Request;
+    type Decode = ();
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Encoder for Hearing {
+    type Item = Request;
+    type Error = Status;
+
+    /// A request is an empty message.
+    fn encode(&mut self, Request {}: Request, _: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        Ok(())
+    }
+}
+
+impl Decoder for Hearing {
+    type Item = ();
+    type Error = Status;
+
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
+        let length = message.remaining();
+        let copy;
+        let bytes = if message.chunk().len() == length {
+            message.chunk()
+        } else {
+            copy = message.copy_to_bytes(length);
+            &copy[..]
+        };
+        let alert = wire::alert(bytes)
+            .map_err(|reason| Status::internal(format!("not an alert: {reason}")))?;
+        self.0.alert(&alert);
+        message.advance(message.remaining());
+        Ok(Some(()))
+    }
 }
 
 /// Hears alerts until the stream ends, and says why it did.
 async fn listen(
-    mut alerts: Streaming<Head>,
+    mut alerts: Streaming<()>,
     requests: mpsc::Sender<Request>,
     polling_interval: Duration,
-    hearer: Arc<dyn Hearer>,
 ) -> String {
     // Zero would ask without pause.
     let interval = polling_interval.max(Duration::from_millis(1));
     loop {
         match tokio::time::timeout(interval, alerts.next()).await {
-            Ok(Some(Ok(alert))) => hearer.alert(&alert.rule, &alert.source),
+            // The decoder has told the hearer.
+            Ok(Some(Ok(()))) => {}
             Ok(Some(Err(status))) => return format!("the engine broke off the stream: {status}"),
             Ok(None) => return "the engine ended the stream".to_owned(),
             Err(_silent) => {

@@ -7,12 +7,17 @@
 //! Either way runs on a thread of its own, which calls a [`Hearer`]. Nothing else is shared with the
 //! threads that do actions, so an alert that arrives never delays one.
 
+mod alert;
 mod ear;
 mod grpc;
 mod http;
+mod tally;
 mod tls;
+mod wire;
 
+pub use alert::{Alert, Process};
 pub use ear::Ear;
+pub use tally::Tally;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +31,8 @@ const DEFAULT_SOCKET: &str = "/run/falco/falco.sock";
 
 /// Is told of every alert, on the thread that receives them: it must not block.
 pub trait Hearer: Send + Sync + 'static {
-    /// An alert of `rule`, about events of `source`.
-    fn alert(&self, rule: &str, source: &str);
+    /// An alert has arrived.
+    fn alert(&self, alert: &Alert<'_>);
 }
 
 /// Why alerts cannot be heard.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::process::Usage;
 use crate::go::format_bytes;
 use crate::log::Value;
+use crate::watch::Usage;
 
 /// One action in one round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

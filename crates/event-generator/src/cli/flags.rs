@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::go::parse_duration;
+use crate::load::SyscallLoad;
 use crate::log::{Format, Level};
+use crate::watch::EngineKind;
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug)]
@@ -95,7 +97,7 @@ pub struct TestFlags {
 
 /// Flags of `bench`.
 #[derive(Args, Clone, Debug)]
-#[command(mut_arg("pattern", |arg| arg.required(true)))]
+#[command(mut_arg("pattern", |arg| arg.required_unless_present("syscalls")))]
 pub struct BenchFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at the type")]
@@ -135,6 +137,28 @@ pub struct BenchFlags {
     /// How long to wait at the start for the alerts of one action each
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
     pub first_alert_timeout: Duration,
+    /// Actions a second, by all workers, whatever they take; instead of --sleep. With --loop it
+    /// doubles after each round
+    #[arg(long, value_name = "EPS", conflicts_with = "sleep")]
+    pub rate: Option<f64>,
+    /// Make plain system calls, which break no rule, instead of actions
+    #[arg(long, value_name = "KIND")]
+    pub syscalls: Option<SyscallLoad>,
+    /// The engine: finds its process if --pid is not given, and knows what to set in it
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<EngineKind>,
+    /// Statistics file that the engine writes (its -s), to set its counters beside what is lost
+    #[arg(long, value_name = "FILE")]
+    pub stats_file: Option<PathBuf>,
+    /// Metrics file that the engine writes (its metrics.output_file), for the same
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
+    /// Where the engine answers Prometheus, such as http://127.0.0.1:8765/metrics, for the same
+    #[arg(long, value_name = "URL")]
+    pub metrics_url: Option<String>,
+    /// Lines as they come, also on a terminal, where else there is a live screen
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, action = clap::ArgAction::Set)]
+    pub plain: bool,
     /// Write what was measured to this file, as JSON, after each round
     #[arg(long, value_name = "FILE")]
     pub json_result: Option<PathBuf>,

@@ -5,9 +5,11 @@
 //! configuration file under the flag's name, else it is the default. The definitions below are the
 //! only ones: the variables and the keys of the file are derived from them ([`settings`]).
 
+mod capacity;
 mod flags;
 mod settings;
 
+pub use capacity::{CapacityCommand, CapacityFlags};
 pub use flags::{
     AlertFlags, BenchFlags, Common, Given, KubernetesFlags, ListFlags, ListFormat, RunFlags,
     SecurityMode, TestFlags,
@@ -62,6 +64,8 @@ pub enum Command {
     Test(TestFlags),
     /// Do actions as fast as asked and count the alerts that come back
     Bench(BenchFlags),
+    /// Find out which rate of system calls and alerts an engine holds, and why no more
+    Capacity(Box<CapacityFlags>),
 }
 
 /// Why there is nothing to do but to say why.
@@ -132,6 +136,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Stop>
     match &mut raw.command {
         Some(Command::Test(flags)) => flags.alerts.given = given,
         Some(Command::Bench(flags)) => flags.alerts.given = given,
+        Some(Command::Capacity(flags)) => flags.alerts.given = given,
         _ => {}
     }
     Ok(Cli {

@@ -39,6 +39,9 @@ pub fn execute(cli: Cli, log: &Log) -> Result<ExitCode, Error> {
             warn_of_kubernetes(&flags.run.kubernetes, log);
             crate::bench::execute(&flags, &Interrupt::by_signals()?, log)
         }
+        Some(Command::Capacity(flags)) => {
+            crate::capacity_test::execute(&flags, &Interrupt::by_signals()?, log)
+        }
     }
 }
 
@@ -52,7 +55,7 @@ fn warn_of_kubernetes(flags: &KubernetesFlags, log: &Log) {
 }
 
 /// To standard output; that nobody reads on (`| head`) is no failure.
-fn print(text: &str) -> Result<ExitCode, Error> {
+pub(crate) fn print(text: &str) -> Result<ExitCode, Error> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::io("write to standard output")(error))

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use action::Action;
 
 use super::run::{self, Outcome};
-use crate::alerts::{self, Ear, Hearer};
+use crate::alerts::{self, Alert, Ear, Hearer};
 use crate::cli::TestFlags;
 use crate::log::Log;
 use crate::selection::Selection;
@@ -24,11 +24,11 @@ struct Heard {
 struct Hand(Sender<Heard>);
 
 impl Hearer for Hand {
-    fn alert(&self, rule: &str, source: &str) {
+    fn alert(&self, alert: &Alert<'_>) {
         // Fails only when the tests are over.
         let _ = self.0.send(Heard {
-            rule: rule.to_owned(),
-            source: source.to_owned(),
+            rule: alert.rule.to_owned(),
+            source: alert.source.to_owned(),
         });
     }
 }

@@ -67,6 +67,16 @@ impl Log {
         }
     }
 
+    /// The same lines to another place, without colours.
+    pub fn with_sink(&self, sink: Arc<Mutex<dyn Write + Send>>) -> Self {
+        Self::to(sink, self.level, self.format)
+    }
+
+    /// Whether lines are for people.
+    pub fn is_text(&self) -> bool {
+        self.format == Format::Text
+    }
+
     /// Whether lines of this level are written.
     pub fn is_on(&self, level: Level) -> bool {
         level <= self.level

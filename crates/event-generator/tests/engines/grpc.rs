@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use action::{Failure, Prepared};
 use event_generator::Error;
-use event_generator::alerts::{self, Ear};
-use event_generator::bench::{Job, Tally};
+use event_generator::alerts::{self, Ear, Tally};
+use event_generator::load::Task;
 use event_generator::log::Log;
 
 use super::engine::{Habit, start_engine};
@@ -73,10 +73,9 @@ fn losses_show_and_what_fails_does_not_count() {
         let tell = tell.clone();
         move |rule: &str| tell.send(rule.to_owned()).unwrap()
     });
-    fixture.plan.jobs.push(Job {
-        name: NAMES[1],
-        prepare: Box::new(|| Err(Failure::skipped("only applicable to containers"))),
-    });
+    fixture.tasks.push(Task::new(NAMES[1], || {
+        Err(Failure::skipped("only applicable to containers"))
+    }));
     fixture.plan.first_alert_timeout = Duration::ZERO;
     fixture.plan.rounds = Some(1);
     fixture.measure(&ear).unwrap();
@@ -132,10 +131,9 @@ fn more_alerts_than_actions_repeat_the_round() {
 fn an_engine_that_goes_away_ends_the_benchmark() {
     let (path, tell) = start_engine("gone", Habit::Push);
     let (mut fixture, ear) = Fixture::new(over_grpc(&path));
-    fixture.plan.jobs.push(Job {
-        name: NAMES[0],
-        prepare: Box::new(|| Ok(Prepared::new(|| Ok(())))),
-    });
+    fixture
+        .tasks
+        .push(Task::new(NAMES[0], || Ok(Prepared::new(|| Ok(())))));
     // The engine ends its stream when nobody can tell it anything any more.
     drop(tell);
     let error = fixture.measure(&ear).unwrap_err();
@@ -150,10 +148,9 @@ fn an_engine_that_goes_away_ends_the_benchmark() {
 fn nothing_to_do_is_an_error() {
     let (path, _tell) = start_engine("idle", Habit::Push);
     let (mut fixture, ear) = Fixture::new(over_grpc(&path));
-    fixture.plan.jobs.push(Job {
-        name: NAMES[0],
-        prepare: Box::new(|| Err(Failure::skipped("no"))),
-    });
+    fixture
+        .tasks
+        .push(Task::new(NAMES[0], || Err(Failure::skipped("no"))));
     assert!(matches!(fixture.measure(&ear), Err(Error::NothingToDo)));
     std::fs::remove_file(path).unwrap();
 }

@@ -5,8 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_generator::alerts::{self, Ear};
-use event_generator::bench::Tally;
+use event_generator::alerts::{self, Ear, Tally};
 use event_generator::log::Log;
 
 use super::{Fixture, alert_flags};
@@ -15,7 +14,7 @@ use super::{Fixture, alert_flags};
 pub(crate) struct Poster<S>(pub(crate) S);
 
 impl Poster<TcpStream> {
-    fn to(address: &str) -> Self {
+    pub(crate) fn to(address: &str) -> Self {
         Self(TcpStream::connect(address.strip_prefix("http://").unwrap()).unwrap())
     }
 }
@@ -49,7 +48,7 @@ impl<S: Read + Write> Poster<S> {
     }
 }
 
-fn over_http(tally: Arc<Tally>, log: &Log) -> Ear {
+pub(crate) fn over_http(tally: Arc<Tally>, log: &Log) -> Ear {
     let flags = alert_flags(&["--http-server-address=127.0.0.1:0"]);
     alerts::listen(&flags, Duration::from_millis(2), tally, log).unwrap()
 }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+mod counted;
 mod engine;
 mod grpc;
 mod http;
@@ -14,9 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use action::Prepared;
-use event_generator::alerts::Ear;
-use event_generator::bench::{Job, Plan, Tally, measure};
+use event_generator::alerts::{Ear, Tally};
+use event_generator::bench::{Bench, Pace, Plan};
 use event_generator::cli::{AlertFlags, Command, parse};
+use event_generator::load::Task;
 use event_generator::log::{Format, Level, Log};
 use event_generator::{Error, Interrupt};
 
@@ -41,6 +43,7 @@ struct Fixture {
     lines: Arc<Mutex<Vec<u8>>>,
     log: Log,
     plan: Plan,
+    tasks: Vec<Task>,
 }
 
 impl Fixture {
@@ -50,16 +53,16 @@ impl Fixture {
         let log = Log::to(Arc::clone(&lines) as _, Level::Info, Format::Text);
         let ear = ear(Arc::clone(&tally), &log);
         let plan = Plan {
-            jobs: Vec::new(),
-            sleep: Duration::from_millis(4),
-            halve: true,
+            pace: Pace::Sleep(Duration::from_millis(4)),
+            faster: true,
             round: Duration::from_millis(40),
             rest: Duration::from_millis(1),
             rounds: Some(3),
             duration: None,
             workers: 1,
             humanize: true,
-            pid: None,
+            dry_run: false,
+            sources: event_generator::watch::Sources::default(),
             first_alert_timeout: Duration::from_secs(60),
             silence: Duration::from_millis(1),
             json_result: None,
@@ -70,6 +73,7 @@ impl Fixture {
                 lines,
                 log,
                 plan,
+                tasks: Vec::new(),
             },
             ear,
         )
@@ -80,7 +84,7 @@ impl Fixture {
         &mut self,
         at: usize,
         every: usize,
-        tell: impl Fn() -> T + 'static,
+        tell: impl Fn() -> T + Send + Sync + 'static,
     ) {
         let tally = Arc::clone(&self.tally);
         let prepare = move || {
@@ -98,20 +102,20 @@ impl Fixture {
                 Ok(())
             }))
         };
-        self.plan.jobs.push(Job {
-            name: NAMES[at],
-            prepare: Box::new(prepare),
-        });
+        self.tasks.push(Task::new(NAMES[at], prepare));
     }
 
-    fn measure(&self, ear: &Ear) -> Result<(), Error> {
-        measure(
-            &self.plan,
-            Some(ear),
-            &self.tally,
-            &Interrupt::default(),
-            &self.log,
-        )
+    /// Returns how many actions failed.
+    fn measure(&mut self, ear: &Ear) -> Result<usize, Error> {
+        let tasks = std::mem::take(&mut self.tasks);
+        Bench {
+            plan: &self.plan,
+            ear: Some(ear),
+            tally: &self.tally,
+            interrupt: &Interrupt::default(),
+            log: &self.log,
+        }
+        .measure_plainly(tasks)
     }
 
     fn lines(&self) -> String {

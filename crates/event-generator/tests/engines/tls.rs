@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_generator::alerts;
-use event_generator::bench::Tally;
+use event_generator::alerts::{self, Tally};
 use event_generator::log::{Format, Level, Log};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -86,7 +85,7 @@ fn posts_are_secured_as_asked() {
             &format!("--http-server-key={}", path("server.key")),
             &format!("--http-client-ca={}", path("ca.crt")),
         ]);
-        tally.reset();
+        tally.begin();
         let hearer = Arc::clone(&tally);
         let ear = alerts::listen(&flags, Duration::from_millis(2), hearer, &log).unwrap();
         let mut poster = poster(dir.path(), ear.address(), with);

@@ -137,7 +137,7 @@ static __always_inline void send_one(struct cpu *cpu, struct scratch *scratch, u
         else
             put_empty(&r);
     }
-    send(&r, &cpu->counters, time, c->tid,
+    send(&r, cpu, time, c->tid,
          sending ? EVENT_SOCKET_SENDMMSG_X : EVENT_SOCKET_RECVMMSG_X, params, CATEGORY_OTHER);
 }
 

@@ -103,3 +103,25 @@ impl Reader {
         self.rings.push(ring);
     }
 }
+
+#[cfg(test)]
+mod clock_tests {
+    use super::Clock;
+
+    /// The wall clock was set back, or forth, between two looks: records made before may carry the
+    /// one time or the other, and none of them may be held back for ever.
+    #[test]
+    fn records_from_before_a_step_of_the_wall_clock_are_not_held_back() {
+        let boot = 1_000_000;
+        for (before, after) in [(500, 900), (900, 500), (0, u64::MAX - 10)] {
+            let clock = Clock {
+                offset: after,
+                previous: before,
+                synced_at: boot,
+            };
+            for offset in [before, after] {
+                assert!(clock.newest(boot) >= boot.wrapping_add(offset));
+            }
+        }
+    }
+}

@@ -7,6 +7,7 @@
 mod compat;
 mod descriptors;
 mod exec;
+mod fairness;
 mod files;
 mod harness;
 mod ids;
@@ -16,6 +17,7 @@ mod losses;
 mod memory;
 mod overlay;
 mod process;
+mod seeding;
 mod snaplen;
 mod sockets;
 mod source;
@@ -23,6 +25,7 @@ mod system;
 mod table;
 mod toctou;
 mod tracepoints;
+mod uring;
 
 use std::sync::{Mutex, PoisonError};
 

@@ -117,6 +117,8 @@ pub(crate) struct Stat {
     pub(super) start: u64,
     /// The kernel's own flags of a thread.
     flags: u64,
+    /// On which it ran last.
+    pub(crate) cpu: u16,
     /// Where the arguments are, and the environment; zeroes when that is not for us to know.
     pub(crate) arguments: (u64, u64),
     pub(crate) environment: (u64, u64),
@@ -150,6 +152,7 @@ impl Stat {
                 10 => out.minor_faults = number(),
                 12 => out.major_faults = number(),
                 22 => out.start = number(),
+                39 => out.cpu = word.parse().unwrap_or(0),
                 48 => out.arguments.0 = number(),
                 49 => out.arguments.1 = number(),
                 50 => out.environment.0 = number(),

@@ -27,7 +27,6 @@ impl State {
             }
             T::SYSCALL_CAPSET_X => self.capset(event),
             T::SYSCALL_SETSID_X => self.setsid(event),
-            T::SYSCALL_SETPGID_X => self.setpgid(event),
             T::SYSCALL_PRCTL_X => self.prctl(event),
             T::SYSCALL_UNSHARE_X => self.unshare(event),
             T::SYSCALL_SETNS_X => {
@@ -84,47 +83,14 @@ impl State {
         }
     }
 
-    /// A new session is a new process group too, and both are the whole process's.
+    /// A new session is a new process group too, and has no terminal. But Falco takes only the
+    /// session from the call, of the thread that makes it, and does not look at `setpgid`: process
+    /// groups come from the next exec. Its users see the same in the same capture.
     fn setsid(&mut self, event: &EventView<'_>) {
-        let Some(sid) = event.i64(0).filter(|sid| *sid > 0) else {
-            return;
-        };
-        self.for_process(event.tid(), |thread| {
+        let sid = event.i64(0).filter(|sid| *sid > 0);
+        if let (Some(sid), Some(thread)) = (sid, self.threads.get_mut(event.tid())) {
             thread.sid = sid;
-            thread.vpgid = sid;
-            thread.pgid = thread.pid;
-            thread.tty = 0;
-        });
-    }
-
-    /// Ids are those that the caller sees; 0 means the caller, or the process itself. Without a
-    /// pid namespace they are the same everywhere, and within one only the caller's own is known.
-    fn setpgid(&mut self, event: &EventView<'_>) {
-        let (Some(pid), Some(pgid)) = (event.i64(1), event.i64(2)) else {
-            return;
-        };
-        let Some(caller) = self.threads.get(event.tid()).filter(|_| succeeded(event)) else {
-            return;
-        };
-        let inside = caller.is_in_pid_namespace();
-        let target = match pid {
-            0 => caller.tid,
-            pid if pid == caller.vpid => caller.tid,
-            pid if !inside => pid,
-            _ => return,
-        };
-        let Some(target_vpid) = self.threads.get(target).map(|thread| thread.vpid) else {
-            return;
-        };
-        self.for_process(target, |thread| {
-            thread.vpgid = if pgid == 0 { target_vpid } else { pgid };
-            thread.pgid = match pgid {
-                0 => thread.pid,
-                pgid if pgid == target_vpid => thread.pid,
-                pgid if !inside => pgid,
-                _ => -1,
-            };
-        });
+        }
     }
 
     fn prctl(&mut self, event: &EventView<'_>) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags};
 
+use super::OpenFile;
 use super::process::namespace;
 use super::reader::Dir;
 use super::sockets::Namespaces;
@@ -64,6 +65,20 @@ pub(super) fn read_all(dir: &Dir, namespaces: &Namespaces) -> Vec<(i64, Descript
     found
 }
 
+/// All descriptors of a list.
+pub(super) fn all_listed(
+    dir: &Dir,
+    files: &[OpenFile],
+    namespaces: &Namespaces,
+) -> Vec<(i64, Descriptor)> {
+    let mut net = None;
+    files
+        .iter()
+        .take(MAX_DESCRIPTORS)
+        .filter_map(|file| Some((file.fd, listed(dir, file, namespaces, &mut net)?)))
+        .collect()
+}
+
 /// One descriptor.
 pub(super) fn read_one(dir: &Dir, fd: i64, namespaces: &Namespaces) -> Option<Descriptor> {
     let (links, infos) = (dir.dir("fd")?, dir.dir("fdinfo"));
@@ -92,19 +107,11 @@ fn read(
     if link.is_empty() {
         return None;
     }
-    let mut descriptor = if link.starts_with(b"socket:[") {
-        let inode = bracketed(&link)?;
-        let namespace = *net.get_or_insert_with(|| namespace(dir, "ns/net").unwrap_or(0));
-        let mut socket = namespaces.socket(namespace, dir, inode);
-        socket.ino = inode;
-        socket
-    } else if let Some(what) = link.strip_prefix(b"anon_inode:") {
-        let mut descriptor = Descriptor::new(anonymous(what));
-        descriptor.name = Arc::from(link.as_slice());
-        descriptor
-    } else {
-        file(&link, || links.stat(&name))
+    let identity = || {
+        let stat = links.stat(&name)?;
+        Some((kernel_device(stat.st_dev), stat.st_ino, stat.st_mode))
     };
+    let mut descriptor = of_link(dir, &link, identity, namespaces, net)?;
     let info = infos
         .map(|infos| infos.read(&name, 4096, buffer))
         .unwrap_or_default();
@@ -119,7 +126,50 @@ fn read(
     Some(descriptor)
 }
 
-fn file(link: &[u8], stat: impl FnOnce() -> Option<rustix::fs::Stat>) -> Descriptor {
+/// A descriptor that somebody else has listed.
+fn listed(
+    dir: &Dir,
+    file: &OpenFile,
+    namespaces: &Namespaces,
+    net: &mut Option<u64>,
+) -> Option<Descriptor> {
+    if file.link.is_empty() {
+        return read_one(dir, file.fd, namespaces);
+    }
+    let identity = || Some((file.dev, file.ino, file.mode));
+    let mut descriptor = of_link(dir, &file.link, identity, namespaces, net)?;
+    if descriptor.kind == Kind::Pidfd {
+        // Whose it is only `/proc` tells.
+        return read_one(dir, file.fd, namespaces);
+    }
+    descriptor.open_flags = portable_flags(file.flags);
+    Some(descriptor)
+}
+
+/// The descriptor behind a link of `/proc/<pid>/fd`. `identity` is asked for device, inode and mode.
+fn of_link(
+    dir: &Dir,
+    link: &[u8],
+    identity: impl FnOnce() -> Option<(u32, u64, u32)>,
+    namespaces: &Namespaces,
+    net: &mut Option<u64>,
+) -> Option<Descriptor> {
+    Some(if link.starts_with(b"socket:[") {
+        let inode = bracketed(link)?;
+        let namespace = *net.get_or_insert_with(|| namespace(dir, "ns/net").unwrap_or(0));
+        let mut socket = namespaces.socket(namespace, dir, inode);
+        socket.ino = inode;
+        socket
+    } else if let Some(what) = link.strip_prefix(b"anon_inode:") {
+        let mut descriptor = Descriptor::new(anonymous(what));
+        descriptor.name = Arc::from(link);
+        descriptor
+    } else {
+        file(link, identity)
+    })
+}
+
+fn file(link: &[u8], identity: impl FnOnce() -> Option<(u32, u64, u32)>) -> Descriptor {
     let mut descriptor = Descriptor::new(Kind::File);
     descriptor.name = Arc::from(link);
     if let Some(inode) = link.strip_prefix(b"pipe:").and_then(bracketed) {
@@ -127,10 +177,10 @@ fn file(link: &[u8], stat: impl FnOnce() -> Option<rustix::fs::Stat>) -> Descrip
         descriptor.ino = inode;
         return descriptor;
     }
-    if let Some(stat) = stat() {
-        descriptor.dev = kernel_device(stat.st_dev);
-        descriptor.ino = stat.st_ino;
-        descriptor.kind = match FileType::from_raw_mode(stat.st_mode) {
+    if let Some((dev, ino, mode)) = identity() {
+        descriptor.dev = dev;
+        descriptor.ino = ino;
+        descriptor.kind = match FileType::from_raw_mode(mode) {
             FileType::Directory => Kind::Directory,
             FileType::Fifo => Kind::Fifo,
             _ => Kind::File,

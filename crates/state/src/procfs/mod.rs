@@ -8,6 +8,7 @@
 mod accounts;
 mod descriptors;
 mod interfaces;
+mod open_files;
 mod process;
 mod reader;
 mod sockets;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{AtFlags, CWD, statat};
 
 use crate::{Descriptor, Found, Group, Interface, Lookup, State, User};
+pub use open_files::{OpenFile, OpenFiles};
 use process::Process;
 use reader::Dir;
 use sockets::{Namespaces, Recent};
@@ -64,11 +66,17 @@ impl Procfs {
     /// Reads everything into `state`: threads, descriptors, users, groups, interfaces. Sockets of
     /// a network namespace are listed once, and only if a process has one.
     pub fn seed(&self, state: &mut State) {
+        self.seed_with(state, &OpenFiles::default());
+    }
+
+    /// The same with descriptors that somebody else has listed, which is much faster than asking
+    /// for each of them. Processes that are not in the list are asked for theirs.
+    pub fn seed_with(&self, state: &mut State, files: &OpenFiles) {
         self.seed_accounts(state);
         self.interfaces()
             .into_iter()
             .for_each(|interface| state.seed_interface(interface));
-        for process in self.processes() {
+        for process in self.processes(files) {
             let tid = process.main.tid;
             state.seed_thread(process.main);
             state.learn_accounts_from(tid, |pid| self.accounts_of(pid));
@@ -98,7 +106,7 @@ impl Procfs {
     }
 
     /// All processes but kernel threads, in the order of their numbers.
-    fn processes(&self) -> Vec<Process> {
+    fn processes(&self, files: &OpenFiles) -> Vec<Process> {
         let pids = numbers_in(&self.proc);
         let workers = std::thread::available_parallelism()
             .map_or(1, usize::from)
@@ -110,7 +118,7 @@ impl Procfs {
             let work = || {
                 let mut own = Vec::new();
                 while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    own.extend(self.process(*pid, &namespaces, |_| true));
+                    own.extend(self.process(*pid, &namespaces, files.of(*pid), |_| true));
                 }
                 if let Ok(mut found) = found.lock() {
                     found.append(&mut own);
@@ -130,12 +138,17 @@ impl Procfs {
         &self,
         pid: i64,
         namespaces: &Namespaces,
+        files: Option<&[OpenFile]>,
         wanted: impl Fn(i64) -> bool,
     ) -> Option<Process> {
         let dir = Dir::open(&self.proc.join(pid.to_string()))?;
         let living = process::living(&dir)?;
         let mut process = process::read(&dir, &living, self, wanted)?;
-        process.descriptors = descriptors::read_all(living.dir(&dir), namespaces);
+        let dir = living.dir(&dir);
+        process.descriptors = match files {
+            None => descriptors::read_all(dir, namespaces),
+            Some(files) => descriptors::all_listed(dir, files, namespaces),
+        };
         Some(process)
     }
 
@@ -152,7 +165,7 @@ impl Lookup for Procfs {
     fn thread(&mut self, tid: i64) -> Option<Found> {
         let pid = process::group_of(&Dir::open(&self.proc.join(tid.to_string()))?)?;
         let sockets = self.sockets.get();
-        let process = self.process(pid, &sockets, |other| other == tid)?;
+        let process = self.process(pid, &sockets, None, |other| other == tid)?;
         let (thread, main) = if pid == tid {
             (process.main, None)
         } else {

@@ -4,9 +4,9 @@
 #pragma once
 
 // Where the program is among the fillers; no call has this number.
-#define NOTE_PROGRAM 511
+#define TELL_PROGRAM 511
 
-SEC("tp_btf/sys_exit") int note(void *ctx)
+SEC("tp_btf/sys_exit") int tell(void *ctx)
 {
     struct cpu *cpu = this_cpu();
     struct scratch *scratch = this_scratch();
@@ -27,7 +27,7 @@ SEC("tp_btf/sys_exit") int note(void *ctx)
         if (r.index != PARAMS_ITER_TASK_FILE_REGULAR_E)
             wrong_number_of_parameters();
         cpu->counters.events++;
-        send(&r, &cpu->counters, time, cpu->call.tid, EVENT_ITER_TASK_FILE_REGULAR_E,
+        send(&r, cpu, time, cpu->call.tid, EVENT_ITER_TASK_FILE_REGULAR_E,
              PARAMS_ITER_TASK_FILE_REGULAR_E, CATEGORY_OF_ITER_TASK_FILE_REGULAR_E);
     }
     bpf_tail_call(ctx, &fillers, cpu->call.nr);

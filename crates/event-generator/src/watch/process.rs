@@ -23,7 +23,7 @@ pub enum Error {
 }
 
 /// What a process used in a time.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
 pub struct Usage {
     /// CPU time by wall time, in percent of one CPU.
     pub cpu_percent: f64,
@@ -34,16 +34,16 @@ pub struct Usage {
 }
 
 /// A process that is watched.
-#[derive(Debug)]
-pub(super) struct Process {
+#[derive(Clone, Debug)]
+pub struct Process {
     pid: u32,
     /// When it was started, which tells it from a later one with the same number.
     start: u64,
 }
 
 /// A moment of a process.
-#[derive(Debug)]
-pub(super) struct Moment {
+#[derive(Clone, Debug)]
+pub struct Moment {
     at: Instant,
     stat: Stat,
 }
@@ -59,7 +59,10 @@ struct Stat {
 
 impl Process {
     /// The process `pid`, which must be there.
-    pub(super) fn watch(pid: u32) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn watch(pid: u32) -> Result<Self, Error> {
         let stat = read(pid)?.ok_or(Error::NoSuchProcess(pid))?;
         Ok(Self {
             pid,
@@ -67,8 +70,16 @@ impl Process {
         })
     }
 
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// How it is now.
-    pub(super) fn now(&self) -> Result<Moment, Error> {
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn now(&self) -> Result<Moment, Error> {
         let stat = read(self.pid)?
             .filter(|stat| stat.start == self.start)
             .ok_or(Error::Ended(self.pid))?;
@@ -80,8 +91,14 @@ impl Process {
 }
 
 impl Moment {
+    /// CPU time since its start.
+    pub fn cpu(&self) -> Duration {
+        let ticks = rustix::param::clock_ticks_per_second().max(1);
+        Duration::from_nanos(self.stat.cpu_ticks.saturating_mul(1_000_000_000 / ticks))
+    }
+
     /// What was used from here until `later`.
-    pub(super) fn until(&self, later: &Self) -> Usage {
+    pub fn until(&self, later: &Self) -> Usage {
         let ticks = later.stat.cpu_ticks.saturating_sub(self.stat.cpu_ticks);
         let cpu = Duration::from_nanos(
             ticks.saturating_mul(1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)),
