@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use alert::{Alert, Priority};
 use anyhow::Result;
 use rules::Ruleset;
-use state::procfs::OpenFiles;
+use state::procfs::{Listed, Procfs};
 
 use crate::engine::Engine;
 use crate::filter::Chosen;
@@ -57,9 +57,9 @@ pub(crate) trait Source {
     /// When the kernel refuses.
     fn select(&mut self, chosen: &Chosen) -> Result<()>;
 
-    /// What is open now, as far as the source can list it.
-    fn open_files(&self) -> OpenFiles {
-        OpenFiles::default()
+    /// What is there now, as far as the source can list it.
+    fn list(&self, _procfs: &Procfs) -> Listed {
+        Listed::default()
     }
 
     /// Follows changes of the machine.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use probe::{Options, Probe, Reader};
-use state::procfs::{OpenFile, OpenFiles};
+use state::procfs::{Listed, OpenFile, OpenFiles, Procfs, Tasks};
 
 use crate::filter::{Chosen, tables};
 use crate::housekeeping::SourceCounters;
@@ -19,6 +19,10 @@ const LONGEST_WAIT: Duration = Duration::from_millis(5);
 
 /// Records wait in the rings for about this long, for the sake of their order.
 const HELD_BACK: Duration = Duration::from_micros(50);
+
+/// From so many processes on, loading the program that lists them takes less time than reading
+/// `/proc/<pid>` of each.
+const MANY_PROCESSES: usize = 2000;
 
 /// The probe, loaded, with its reader.
 pub(crate) struct ProbeSource {
@@ -100,26 +104,22 @@ impl Source for ProbeSource {
             .context("failed to choose system calls")
     }
 
-    fn open_files(&self) -> OpenFiles {
-        let listed = self.probe.open_files().unwrap_or_else(|err| {
-            tracing::warn!("{err}; it is read from /proc");
+    fn list(&self, procfs: &Procfs) -> Listed {
+        let mut tasks = None;
+        if procfs.count() >= MANY_PROCESSES {
+            tasks = self.probe.tasks().unwrap_or_else(|err| {
+                tracing::warn!("{err}; processes are read from /proc");
+                None
+            });
+        }
+        let files = self.probe.open_files().unwrap_or_else(|err| {
+            tracing::warn!("{err}; descriptors are read from /proc");
             None
         });
-        listed
-            .unwrap_or_default()
-            .into_iter()
-            .map(|file| {
-                let of_state = OpenFile {
-                    fd: file.fd.into(),
-                    flags: file.flags,
-                    dev: file.dev,
-                    ino: file.ino,
-                    mode: file.mode.into(),
-                    link: file.link,
-                };
-                (file.pid.into(), of_state)
-            })
-            .collect()
+        Listed {
+            tasks: tasks.map(Tasks::new).unwrap_or_default(),
+            files: files.map(of_state).unwrap_or_default(),
+        }
     }
 
     fn take_care(&mut self) -> Result<()> {
@@ -142,6 +142,24 @@ impl Source for ProbeSource {
         }
         Ok(())
     }
+}
+
+/// Descriptors in the form in which the state takes them.
+fn of_state(files: Vec<probe::OpenFile>) -> OpenFiles {
+    files
+        .into_iter()
+        .map(|file| {
+            let of_state = OpenFile {
+                fd: file.fd.into(),
+                flags: file.flags,
+                dev: file.dev,
+                ino: file.ino,
+                mode: file.mode.into(),
+                link: file.link,
+            };
+            (file.pid.into(), of_state)
+        })
+        .collect()
 }
 
 fn counters(probe: &Probe) -> SourceCounters {

@@ -268,10 +268,9 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
         keeping,
         signals,
     } = run;
-    state::procfs::Procfs::new(root).seed_with(&mut engine.state, &source.open_files());
-    engine
-        .state
-        .set_lookup(Box::new(state::procfs::Procfs::new(root)));
+    let procfs = state::procfs::Procfs::new(root);
+    procfs.seed_with(&mut engine.state, &source.list(&procfs));
+    engine.state.set_lookup(Box::new(procfs));
     if let Some(path) = &args.record {
         engine.record_into(Recorder::create(path)?);
     }

@@ -98,7 +98,12 @@ struct qstr {
     unsigned char *name;
 };
 
+struct hlist_bl_node {
+    struct hlist_bl_node **pprev;
+};
+
 struct dentry {
+    struct hlist_bl_node d_hash;
     struct dentry *d_parent;
     struct qstr d_name;
     struct inode *d_inode;
@@ -184,6 +189,11 @@ struct bpf_iter_meta {
     struct seq_file *seq;
 };
 
+struct bpf_iter__task {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+};
+
 struct bpf_iter__task_file {
     struct bpf_iter_meta *meta;
     struct task_struct *task;
@@ -208,8 +218,17 @@ struct pid_namespace {
     u32 level;
 };
 
+struct ns_common {
+    u32 inum;
+};
+
+struct net {
+    struct ns_common ns;
+};
+
 struct nsproxy {
     struct pid_namespace *pid_ns_for_children;
+    struct net *net_ns;
 };
 
 struct uid_gid_map {
@@ -270,6 +289,7 @@ struct signal_struct {
     u32 flags;
     struct pid *pids[4];
     struct tty_struct *tty;
+    unsigned long min_flt, maj_flt;
     struct rlimit rlim[16];
 };
 

@@ -52,7 +52,7 @@ struct features {
     u32 full_port_last;
     u32 statsd_port;
     u32 uring;      // what comes through io_uring is told of
-    u32 iterators;  // what is open at the start is listed
+    u32 iterators;  // what is there at the start is listed
 };
 
 const volatile struct features features SEC(".rodata.features") = {};

@@ -45,6 +45,7 @@
 #include "calls/uring.h"
 #include "calls/generic.h"
 #include "iterators.h"
+#include "tasks.h"
 
 // The kernel lends some helpers to programs under the GPL only. Its list of licenses has no word for
 // "or Apache-2.0"; the choice is the user's, and this is the one that applies here.

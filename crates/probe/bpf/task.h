@@ -7,6 +7,7 @@ enum pid_type {
     TYPE_PID,
     TYPE_TGID,
     TYPE_PGID,
+    TYPE_SID,
 };
 
 // What `struct pid` is called at a level of nested pid namespaces; 0 where it is not visible.

@@ -9,7 +9,7 @@
 use std::time::Instant;
 
 use probe::{Options, Probe};
-use state::procfs::{OpenFile, OpenFiles, Procfs};
+use state::procfs::{Listed, OpenFile, OpenFiles, Procfs, Tasks};
 use state::{Limits, State};
 
 fn call(number: libc::c_long, args: [usize; 4]) -> i64 {
@@ -54,8 +54,8 @@ fn sleepers(count: usize) -> (usize, Vec<i64>) {
     (write, children)
 }
 
-/// What the kernel lists, in the form in which the state takes it.
-fn listed(probe: &Probe) -> OpenFiles {
+/// Descriptors that the kernel lists, in the form in which the state takes them.
+fn open_files(probe: &Probe) -> OpenFiles {
     let files = probe.open_files().ok().flatten().unwrap_or_default();
     files
         .into_iter()
@@ -83,21 +83,24 @@ fn main() -> Result<(), probe::Error> {
     } else {
         given
     };
-    println!("processes  descriptors  way         ms  of them listing");
+    println!("processes  descriptors  from /proc   listing: threads  files  all, ms");
     for count in counts {
         let (end, children) = sleepers(count);
         // Only now, or each of them would have the probe's descriptors, too.
         let probe = Probe::load(&Options::default())?;
-        for way in ["/proc", "kernel"].repeat(3) {
+        for way in ["everything", "processes", "nothing"].repeat(3) {
             let mut state = State::new(Limits::default());
             let started = Instant::now();
-            let files = if way == "kernel" {
-                listed(&probe)
-            } else {
-                OpenFiles::default()
-            };
-            let listing = started.elapsed();
-            Procfs::new("/").seed_with(&mut state, &files);
+            let mut listed = Listed::default();
+            if way == "nothing" {
+                listed.tasks = Tasks::new(probe.tasks()?.unwrap_or_default());
+            }
+            let tasks = started.elapsed();
+            if way != "everything" {
+                listed.files = open_files(&probe);
+            }
+            let files = started.elapsed() - tasks;
+            Procfs::new("/").seed_with(&mut state, &listed);
             let took = started.elapsed();
             let descriptors: usize = children
                 .iter()
@@ -105,10 +108,11 @@ fn main() -> Result<(), probe::Error> {
                 .map(|thread| state.descriptors(thread).count())
                 .sum();
             println!(
-                "{:>9}  {descriptors:>11}  {way:<6} {:>7.0} {:>9.0}",
+                "{:>9}  {descriptors:>11}  {way:<10}  {:>17.0} {:>6.0} {:>8.0}",
                 children.len(),
+                tasks.as_secs_f64() * 1000.0,
+                files.as_secs_f64() * 1000.0,
                 took.as_secs_f64() * 1000.0,
-                listing.as_secs_f64() * 1000.0
             );
         }
         call(libc::SYS_close, [end, 0, 0, 0]);

@@ -4,6 +4,7 @@
 
 use libbpf_rs::OpenObject;
 
+use crate::iterators::TASKS;
 use crate::loader::has_tracepoint;
 use crate::options::Options;
 
@@ -19,7 +20,7 @@ pub(crate) struct Features {
     statsd_port: u32,
     /// What comes through io_uring is told of.
     pub(crate) uring: u32,
-    /// What is open at the start is listed.
+    /// What is there at the start is listed.
     pub(crate) iterators: u32,
 }
 
@@ -71,6 +72,8 @@ impl Features {
         match program {
             "sys_enter" => self.notes != 0,
             "iter_files" => self.iterators != 0,
+            // It comes and goes by itself.
+            TASKS => false,
             _ if program.starts_with("enter_") => self.notes != 0,
             _ if program.starts_with("uring_") => self.uring != 0,
             _ => true,

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use event::{Syscall, SyscallCode, SyscallCodeSet};
+use libbpf_rs::btf::types::Func;
 use libbpf_rs::btf::{Btf, BtfType};
 use libbpf_rs::{
     Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, ProgramInput,
@@ -19,7 +20,6 @@ use crate::cpus;
 use crate::entries::Entries;
 use crate::error::Error;
 use crate::features::Features;
-use crate::iterators::{self, OpenFile};
 use crate::log;
 use crate::noisy::{self, Noisy};
 use crate::options::Options;
@@ -40,7 +40,7 @@ pub(crate) static OBJECT: &[u8] = {
 };
 
 /// `sizeof(struct scratch)` of `bpf/maps.h`.
-const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
+pub(crate) const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
 
 /// How many processes and control groups the kernel keeps accounts of while rings are filling up,
 /// 150 bytes each.
@@ -73,7 +73,7 @@ pub struct Probe {
     selection: Selection,
     /// What is traced, as it was asked for.
     codes: Vec<SyscallCode>,
-    features: Features,
+    pub(crate) features: Features,
     reduced: Option<String>,
     dedicated: HashSet<SyscallCode>,
     /// How often the tables of the filter were replaced.
@@ -320,31 +320,6 @@ impl Probe {
         Ok(noisy::sum_up(entries))
     }
 
-    /// All descriptors of all processes, as they are now. `None` where the kernel cannot list them
-    /// or would list others than `/proc` shows to this process (in a pid namespace).
-    ///
-    /// Attach the probe before, so that nothing that happens meanwhile is missed.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel stops in the middle.
-    pub fn open_files(&self) -> Result<Option<Vec<OpenFile>>, Error> {
-        let own = self.control.layout().self_tgid.load(Ordering::Relaxed);
-        if self.features.iterators == 0 || own != std::process::id() {
-            return Ok(None);
-        }
-        let program = program(&self.object, "iter_files")?;
-        let failed = |reason: String| Error::Access {
-            action: "list open files",
-            reason,
-        };
-        let link = program.attach().map_err(|err| failed(format!("{err:#}")))?;
-        let source = libbpf_rs::Iter::new(&link).map_err(|err| failed(format!("{err:#}")))?;
-        iterators::read_all(source)
-            .map(Some)
-            .map_err(|err| failed(err.to_string()))
-    }
-
     /// Whether a call arrives with the parameters of its own event. The others arrive as the
     /// generic event, which says only that it was made.
     pub fn has_filler(&self, code: SyscallCode) -> bool {
@@ -421,17 +396,10 @@ impl Probe {
             bytes: self.ring_bytes,
             reason: format!("{err:#}"),
         };
-        let options = libbpf_sys::bpf_map_create_opts {
-            sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
-            ..Default::default()
-        };
-        let create = |ty, name: &str, key, value, entries| {
-            MapHandle::create(ty, Some(name), key, value, entries, &options)
-        };
         let (mut rings, mut scratches) = (Vec::new(), Vec::new());
         for &cpu in cpus {
-            let ring = create(MapType::RingBuf, "ring", 0, 0, self.ring_bytes as u32);
-            let scratch = create(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1);
+            let ring = create_map(MapType::RingBuf, "ring", 0, 0, self.ring_bytes as u32);
+            let scratch = create_map(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1);
             rings.push((u32::from(cpu), ring.map_err(|err| failed(cpu, err))?));
             scratches.push((u32::from(cpu), scratch.map_err(|err| failed(cpu, err))?));
         }
@@ -535,25 +503,45 @@ pub(crate) fn is_possible(program: &str, section: &str) -> bool {
 /// Whether the kernel has a tracepoint that the object has a program for. Where that cannot be told,
 /// it is taken to have it.
 pub(crate) fn has_tracepoint(name: &str) -> bool {
-    static TRACEPOINTS: OnceLock<Option<HashSet<String>>> = OnceLock::new();
-    let known = TRACEPOINTS.get_or_init(|| tracepoints().ok());
-    known.as_ref().is_none_or(|known| known.contains(name))
+    kernel().is_none_or(|kernel| kernel.tracepoints.contains(name))
 }
 
-/// The tracepoints of this kernel that the object has programs for.
-fn tracepoints() -> libbpf_rs::Result<HashSet<String>> {
+/// Whether the kernel lets a program read the memory of other processes. It does since 5.18.
+pub(crate) fn can_read_others() -> bool {
+    kernel().is_some_and(|kernel| kernel.reads_others)
+}
+
+/// What this kernel has of what older ones lack.
+struct Kernel {
+    /// Those that the object has programs for.
+    tracepoints: HashSet<String>,
+    reads_others: bool,
+}
+
+/// Looks once, since all types of the kernel have to be gone through for it. `None` where it does
+/// not tell them.
+fn kernel() -> Option<&'static Kernel> {
+    static KERNEL: OnceLock<Option<Kernel>> = OnceLock::new();
+    KERNEL.get_or_init(|| look_at_kernel().ok()).as_ref()
+}
+
+fn look_at_kernel() -> libbpf_rs::Result<Kernel> {
     let kernel = Btf::from_vmlinux()?;
     let object = ObjectBuilder::default().open_memory(OBJECT)?;
     let sections = object
         .progs()
         .map(|program| program.section().to_string_lossy().into_owned());
-    let found = sections.filter_map(|section| {
+    let tracepoints = sections.filter_map(|section| {
         let tracepoint = section.strip_prefix("tp_btf/")?;
         let name = format!("btf_trace_{tracepoint}");
         kernel.type_by_name::<BtfType<'_>>(&name)?;
         Some(tracepoint.to_owned())
     });
-    Ok(found.collect())
+    let read_others = kernel.type_by_name::<Func<'_>>("bpf_copy_from_user_task");
+    Ok(Kernel {
+        tracepoints: tracepoints.collect(),
+        reads_others: read_others.is_some(),
+    })
 }
 
 /// Whether a program has anything to do on this architecture.
@@ -563,6 +551,21 @@ fn is_needed(program: &str) -> bool {
         Some("exit" | "enter" | "generic") => true,
         Some(name) => Syscall::by_name(name).is_some_and(|syscall| syscall.native().is_some()),
     }
+}
+
+/// A map of our own, besides those of the object.
+pub(crate) fn create_map(
+    kind: MapType,
+    name: &str,
+    key_bytes: u32,
+    value_bytes: u32,
+    entries: u32,
+) -> libbpf_rs::Result<MapHandle> {
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
+        ..Default::default()
+    };
+    MapHandle::create(kind, Some(name), key_bytes, value_bytes, entries, &options)
 }
 
 pub(crate) fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<'obj>, Error> {

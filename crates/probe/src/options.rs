@@ -76,8 +76,10 @@ pub struct Options {
     /// Tell of opens and connects that come through io_uring, with the events of the system calls
     /// that they stand for. On unless changed; kernels before 6.3 have no way to see them.
     pub io_uring: bool,
-    /// Have the kernel list what is open at the start ([`Probe::open_files`]). On unless changed.
+    /// Have the kernel list threads and what is open at the start ([`Probe::tasks`],
+    /// [`Probe::open_files`]). On unless changed.
     ///
+    /// [`Probe::tasks`]: crate::Probe::tasks
     /// [`Probe::open_files`]: crate::Probe::open_files
     pub iterators: bool,
     /// Where libbpf's log goes; nowhere when `None`.

@@ -137,6 +137,12 @@ impl ThreadFlags {
     pub const CHILD_IN_PIDNS: u32 = 1 << 29;
 }
 
+/// Bits that events have for an executable.
+const EXE_WRITABLE: u32 = 1;
+const EXE_UPPER_LAYER: u32 = 1 << 1;
+const EXE_FROM_MEMFD: u32 = 1 << 2;
+const EXE_LOWER_LAYER: u32 = 1 << 3;
+
 impl Thread {
     /// A thread of which only the ids are known; everything else is empty, zero or "unknown".
     pub fn new(tid: i64, pid: i64) -> Self {
@@ -189,6 +195,14 @@ impl Thread {
             group_slot: 0,
             child_slot: 0,
         }
+    }
+
+    /// Takes over what an event tells of the executable.
+    pub(crate) fn set_exe_flags(&mut self, flags: u32) {
+        self.exe_writable = flags & EXE_WRITABLE != 0;
+        self.exe_upper_layer = flags & EXE_UPPER_LAYER != 0;
+        self.exe_lower_layer = flags & EXE_LOWER_LAYER != 0;
+        self.exe_from_memfd = flags & EXE_FROM_MEMFD != 0;
     }
 
     /// Whether nothing but the thread id is known, because its creation was not seen.

@@ -99,6 +99,16 @@ static __always_inline bool is_memfd(u64 dentry)
          : LOAD(struct inode___old, inode, i_##what.tv_sec) * NSEC_PER_SEC +                       \
                LOAD(struct inode___old, inode, i_##what.tv_nsec))
 
+// What an event tells of a program's file.
+static __always_inline u32 exe_flags(u64 cred, u64 exe, u64 inode)
+{
+    enum layer layer = layer_of(inode, POINTER(struct inode, inode, i_sb));
+    return (may_write(cred, inode) ? PPM_EXE_WRITABLE : 0) |
+           (layer == LAYER_UPPER ? PPM_EXE_UPPER_LAYER : 0) |
+           (layer == LAYER_LOWER ? PPM_EXE_LOWER_LAYER : 0) |
+           (is_memfd(POINTER(struct file, exe, f_path.dentry)) ? PPM_EXE_FROM_MEMFD : 0);
+}
+
 // The parameters of an exec event from the terminal on, without the file name.
 static __always_inline void put_exec(struct record *r, u64 task, struct scratch *scratch)
 {
@@ -107,18 +117,10 @@ static __always_inline void put_exec(struct record *r, u64 task, struct scratch 
     u64 exe = mm ? POINTER(struct mm_struct, mm, exe_file) : 0;
     u64 inode = exe ? POINTER(struct file, exe, f_inode) : 0;
     u64 process_group = process_pid(task, TYPE_PGID);
-    u32 flags = 0;
     put_u32(r, terminal(task));
     put_int(r, pid_at(process_group, pid_level(task)));
     put_u32(r, login_uid(task));
-    if (inode) {
-        enum layer layer = layer_of(inode, POINTER(struct inode, inode, i_sb));
-        flags = (may_write(cred, inode) ? PPM_EXE_WRITABLE : 0) |
-                (layer == LAYER_UPPER ? PPM_EXE_UPPER_LAYER : 0) |
-                (layer == LAYER_LOWER ? PPM_EXE_LOWER_LAYER : 0) |
-                (is_memfd(POINTER(struct file, exe, f_path.dentry)) ? PPM_EXE_FROM_MEMFD : 0);
-    }
-    put_u32(r, flags);
+    put_u32(r, inode ? exe_flags(cred, exe, inode) : 0);
     put_u64(r, capabilities(ADDRESS(struct cred, cred, cap_inheritable)));
     put_u64(r, capabilities(ADDRESS(struct cred, cred, cap_permitted)));
     put_u64(r, capabilities(ADDRESS(struct cred, cred, cap_effective)));

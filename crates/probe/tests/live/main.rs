@@ -23,6 +23,7 @@ mod sockets;
 mod source;
 mod system;
 mod table;
+mod tasks;
 mod toctou;
 mod tracepoints;
 mod uring;

@@ -4,12 +4,19 @@ use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 
 use probe::{Options, Probe};
-use state::procfs::{OpenFile, OpenFiles, Procfs};
+use state::procfs::{Listed, OpenFile, OpenFiles, Procfs};
 use state::{Limits, State};
 
 use crate::files::Folder;
 use crate::harness::{call, minus, text};
 use crate::with_probe;
+
+/// A state that knows what was listed, and the rest from `/proc`.
+pub(crate) fn seeded(listed: &Listed) -> State {
+    let mut state = State::new(Limits::default());
+    Procfs::new("/").seed_with(&mut state, listed);
+    state
+}
 
 #[test]
 fn the_kernel_lists_what_proc_shows() {
@@ -73,12 +80,11 @@ fn the_kernel_lists_what_proc_shows() {
                 (file.pid.into(), of_state)
             })
             .collect();
-        let seeded = |files: &OpenFiles| {
-            let mut state = State::new(Limits::default());
-            Procfs::new("/").seed_with(&mut state, files);
-            state
-        };
-        let (by_kernel, by_proc) = (seeded(&listed), seeded(&OpenFiles::default()));
+        let by_kernel = seeded(&Listed {
+            files: listed,
+            ..Listed::default()
+        });
+        let by_proc = seeded(&Listed::default());
         for fd in opened {
             let of = |state: &State| {
                 let thread = state.thread(pid).expect("this process is there");
@@ -98,5 +104,6 @@ fn the_kernel_lists_what_proc_shows() {
         };
         let without = Probe::load(&without).unwrap_or_else(|err| panic!("{err}"));
         assert_eq!(without.open_files().expect("nothing is asked"), None);
+        assert_eq!(without.tasks().expect("nothing is asked"), None);
     });
 }

@@ -5,12 +5,6 @@ use event::{EventType, EventView};
 use crate::thread::share;
 use crate::{SharedBytes, State, Thread, ThreadFlags};
 
-// Bits of the flags of an exec.
-const EXE_WRITABLE: u32 = 1;
-const EXE_UPPER_LAYER: u32 = 1 << 1;
-const EXE_FROM_MEMFD: u32 = 1 << 2;
-const EXE_LOWER_LAYER: u32 = 1 << 3;
-
 /// What the kernel appends to the path of a file that is gone.
 const DELETED: &[u8] = b" (deleted)";
 
@@ -122,10 +116,7 @@ impl State {
     /// not known.
     fn read_file(&mut self, thread: &mut Thread, event: &EventView<'_>) {
         let flags = event.u32(19).unwrap_or(0);
-        thread.exe_writable = flags & EXE_WRITABLE != 0;
-        thread.exe_upper_layer = flags & EXE_UPPER_LAYER != 0;
-        thread.exe_from_memfd = flags & EXE_FROM_MEMFD != 0;
-        thread.exe_lower_layer = flags & EXE_LOWER_LAYER != 0;
+        thread.set_exe_flags(flags);
         thread.exe_ino = event.u64(23).unwrap_or(0);
         thread.exe_ctime = event.u64(24).unwrap_or(0);
         thread.exe_mtime = event.u64(25).unwrap_or(0);

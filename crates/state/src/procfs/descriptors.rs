@@ -65,13 +65,13 @@ pub(super) fn read_all(dir: &Dir, namespaces: &Namespaces) -> Vec<(i64, Descript
     found
 }
 
-/// All descriptors of a list.
+/// All descriptors of a list. `net` is the network namespace of the process, if that is known.
 pub(super) fn all_listed(
     dir: &Dir,
     files: &[OpenFile],
     namespaces: &Namespaces,
+    mut net: Option<u64>,
 ) -> Vec<(i64, Descriptor)> {
-    let mut net = None;
     files
         .iter()
         .take(MAX_DESCRIPTORS)

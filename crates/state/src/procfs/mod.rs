@@ -12,6 +12,7 @@ mod open_files;
 mod process;
 mod reader;
 mod sockets;
+mod tasks;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -21,10 +22,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{AtFlags, CWD, statat};
 
 use crate::{Descriptor, Found, Group, Interface, Lookup, State, User};
-pub use open_files::{OpenFile, OpenFiles};
+pub use open_files::{Listed, OpenFile, OpenFiles};
 use process::Process;
 use reader::Dir;
 use sockets::{Namespaces, Recent};
+pub use tasks::Tasks;
 
 /// Scanning is bound by the kernel, and more threads than this only fight over its locks.
 const MAX_WORKERS: usize = 8;
@@ -66,17 +68,17 @@ impl Procfs {
     /// Reads everything into `state`: threads, descriptors, users, groups, interfaces. Sockets of
     /// a network namespace are listed once, and only if a process has one.
     pub fn seed(&self, state: &mut State) {
-        self.seed_with(state, &OpenFiles::default());
+        self.seed_with(state, &Listed::default());
     }
 
-    /// The same with descriptors that somebody else has listed, which is much faster than asking
-    /// for each of them. Processes that are not in the list are asked for theirs.
-    pub fn seed_with(&self, state: &mut State, files: &OpenFiles) {
+    /// The same with threads and descriptors that somebody else has listed, which is much faster
+    /// than asking for each of them. Processes that are not in a list are asked.
+    pub fn seed_with(&self, state: &mut State, listed: &Listed) {
         self.seed_accounts(state);
         self.interfaces()
             .into_iter()
             .for_each(|interface| state.seed_interface(interface));
-        for process in self.processes(files) {
+        for process in self.processes(listed) {
             let tid = process.main.tid;
             state.seed_thread(process.main);
             state.learn_accounts_from(tid, |pid| self.accounts_of(pid));
@@ -105,8 +107,13 @@ impl Procfs {
         state.replace_accounts(users, groups);
     }
 
+    /// How many processes there are now, with kernel threads.
+    pub fn count(&self) -> usize {
+        numbers_in(&self.proc).len()
+    }
+
     /// All processes but kernel threads, in the order of their numbers.
-    fn processes(&self, files: &OpenFiles) -> Vec<Process> {
+    fn processes(&self, listed: &Listed) -> Vec<Process> {
         let pids = numbers_in(&self.proc);
         let workers = std::thread::available_parallelism()
             .map_or(1, usize::from)
@@ -118,7 +125,7 @@ impl Procfs {
             let work = || {
                 let mut own = Vec::new();
                 while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    own.extend(self.process(*pid, &namespaces, files.of(*pid), |_| true));
+                    own.extend(self.listed_process(*pid, &namespaces, listed));
                 }
                 if let Ok(mut found) = found.lock() {
                     found.append(&mut own);
@@ -134,20 +141,38 @@ impl Procfs {
         found
     }
 
-    fn process(
+    /// A process of which a part may be listed.
+    fn listed_process(
         &self,
         pid: i64,
+        namespaces: &Namespaces,
+        listed: &Listed,
+    ) -> Option<Process> {
+        let files = listed.files.of(pid);
+        let dir = Dir::open(&self.proc.join(pid.to_string()))?;
+        let Some((mut process, network)) = listed.tasks.process(pid, &dir, self) else {
+            return self.process(&dir, namespaces, files, |_| true);
+        };
+        process.descriptors = match files {
+            None => descriptors::read_all(&dir, namespaces),
+            Some(files) => descriptors::all_listed(&dir, files, namespaces, Some(network)),
+        };
+        Some(process)
+    }
+
+    fn process(
+        &self,
+        dir: &Dir,
         namespaces: &Namespaces,
         files: Option<&[OpenFile]>,
         wanted: impl Fn(i64) -> bool,
     ) -> Option<Process> {
-        let dir = Dir::open(&self.proc.join(pid.to_string()))?;
-        let living = process::living(&dir)?;
-        let mut process = process::read(&dir, &living, self, wanted)?;
-        let dir = living.dir(&dir);
+        let living = process::living(dir)?;
+        let mut process = process::read(dir, &living, self, wanted)?;
+        let dir = living.dir(dir);
         process.descriptors = match files {
             None => descriptors::read_all(dir, namespaces),
-            Some(files) => descriptors::all_listed(dir, files, namespaces),
+            Some(files) => descriptors::all_listed(dir, files, namespaces, None),
         };
         Some(process)
     }
@@ -165,7 +190,8 @@ impl Lookup for Procfs {
     fn thread(&mut self, tid: i64) -> Option<Found> {
         let pid = process::group_of(&Dir::open(&self.proc.join(tid.to_string()))?)?;
         let sockets = self.sockets.get();
-        let process = self.process(pid, &sockets, None, |other| other == tid)?;
+        let dir = Dir::open(&self.proc.join(pid.to_string()))?;
+        let process = self.process(&dir, &sockets, None, |other| other == tid)?;
         let (thread, main) = if pid == tid {
             (process.main, None)
         } else {

@@ -1,6 +1,17 @@
-//! Descriptors that somebody else has listed.
+//! What somebody else has listed; here: open descriptors.
 
 use rustc_hash::FxHashMap;
+
+use super::Tasks;
+
+/// What the kernel has listed of the present state. What is missing is asked of `/proc`.
+#[derive(Clone, Default, Debug)]
+pub struct Listed {
+    /// Threads.
+    pub tasks: Tasks,
+    /// Open descriptors.
+    pub files: OpenFiles,
+}
 
 /// One open descriptor, as the kernel can list it faster than `/proc` does.
 #[derive(Clone, Debug)]

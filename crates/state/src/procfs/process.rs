@@ -12,7 +12,7 @@ use super::text::{bracketed, decimal, hex, lines, value, words};
 use crate::{Descriptor, SharedBytes, Thread, ThreadFlags};
 
 /// As much of the arguments and of the environment as events carry.
-const MAX_ARGS: usize = 4096;
+pub(super) const MAX_ARGS: usize = 4096;
 const MAX_TEXT: usize = 64 << 10;
 /// Clock ticks per second in `/proc`, on every architecture.
 const TICKS: u64 = 100;
@@ -145,20 +145,37 @@ fn read_shared(
     buffer: &mut Vec<u8>,
 ) {
     let cmdline = dir.read("cmdline", MAX_ARGS, buffer);
+    split_command_line(main, cmdline);
+    main.env = Arc::from(dir.read("environ", MAX_ARGS, buffer));
+    main.cwd = directory(dir.link("cwd"));
+    main.root = Arc::from(dir.link("root"));
+    main.fd_limit = open_files(dir.read("limits", MAX_TEXT, buffer)).unwrap_or(-1);
+    main.loginuid = decimal(dir.read("loginuid", 16, buffer).trim_ascii()).unwrap_or(u32::MAX);
+    main.cgroups = procfs.cgroups_of(dir, buffer);
+    read_exe(main, dir, &living.exepath);
+    main.pidns_init_start_ts = namespace_start(main, dir, procfs, buffer);
+}
+
+/// What a process was started as, and with.
+pub(super) fn split_command_line(main: &mut Thread, cmdline: &[u8]) {
     let end = cmdline
         .iter()
         .position(|&byte| byte == 0)
         .unwrap_or(cmdline.len());
     main.exe = Arc::from(&cmdline[..end]);
     main.args = Arc::from(cmdline.get(end + 1..).unwrap_or_default());
-    main.env = Arc::from(dir.read("environ", MAX_ARGS, buffer));
-    main.cwd = directory(dir.link("cwd"));
-    main.root = Arc::from(dir.link("root"));
-    main.fd_limit = open_files(dir.read("limits", MAX_TEXT, buffer)).unwrap_or(-1);
-    main.loginuid = decimal(dir.read("loginuid", 16, buffer).trim_ascii()).unwrap_or(u32::MAX);
-    main.cgroups = cgroups(dir.read("cgroup", MAX_TEXT, buffer), &procfs.controllers);
-    read_exe(main, dir, &living.exepath);
-    main.pidns_init_start_ts = namespace_start(main, dir, procfs, buffer);
+}
+
+impl Procfs {
+    /// The control groups of a process.
+    pub(super) fn cgroups_of(&self, dir: &Dir, buffer: &mut Vec<u8>) -> SharedBytes {
+        cgroups(dir.read("cgroup", MAX_TEXT, buffer), &self.controllers)
+    }
+
+    /// The same for one that is in the unified hierarchy only.
+    pub(super) fn unified_cgroups(&self, path: &[u8]) -> SharedBytes {
+        cgroups(&[b"0::", path].concat(), &self.controllers)
+    }
 }
 
 /// A thread other than the main one, from which it takes what threads share.
@@ -251,7 +268,7 @@ fn started(ticks: &[u8], boot_ts: u64) -> u64 {
     decimal::<u64>(ticks).map_or(0, |ticks| boot_ts.saturating_add(ticks * (SECOND / TICKS)))
 }
 
-fn directory(mut path: Vec<u8>) -> SharedBytes {
+pub(super) fn directory(mut path: Vec<u8>) -> SharedBytes {
     if !path.is_empty() && path.last() != Some(&b'/') {
         path.push(b'/');
     }
