@@ -73,7 +73,7 @@ pub struct Probe {
     selection: Selection,
     /// What is traced, as it was asked for.
     codes: Vec<SyscallCode>,
-    features: Features,
+    pub(crate) features: Features,
     reduced: Option<String>,
     dedicated: HashSet<SyscallCode>,
     /// How often the tables of the filter were replaced.
