@@ -1,7 +1,5 @@
 //! The kernel filter on the live kernel: it changes what reaches user space, and no alert.
 
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
-
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -53,7 +51,15 @@ fn of_rule(lines: &[String], rule: &str) -> usize {
 fn said(alert: &Value) -> String {
     let output = alert["output"].as_str().unwrap_or_default();
     let output = output.split_once(": ").map_or(output, |(_, rest)| rest);
-    format!("{}: {output}", alert["rule"])
+    // Two engines take the time of one event by two clocks, some nanoseconds apart.
+    let words: Vec<&str> = output
+        .split(' ')
+        .map(|word| match word.split_once('=') {
+            Some((name, _)) if name.contains("_start") => name,
+            _ => word,
+        })
+        .collect();
+    format!("{}: {}", alert["rule"], words.join(" "))
 }
 
 #[test]

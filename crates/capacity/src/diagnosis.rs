@@ -202,11 +202,18 @@ fn losses(
         );
     }
     if criterion == Criterion::Strict && round.lost() > 0 && kernel == 0 && queue == 0 {
+        let where_to = if round.queue_drops.is_some() {
+            "and its queues neither: the way from the engine to the receiver loses them, or a rate \
+             limit does"
+        } else {
+            "and it does not say what its queues drop: one of them, the way to the receiver, or a \
+             rate limit loses them"
+        };
         found(
             Cause::SinkSlow,
             format!(
-                "{at} {} of {} alerts did not come although the engine counted no drop: the way from \
-                 the engine to the receiver loses them, or a rate limit does",
+                "{at} {} of {} alerts did not come although the kernel side dropped nothing, \
+                 {where_to}",
                 round.lost(),
                 round.expected
             ),

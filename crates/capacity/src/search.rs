@@ -110,6 +110,8 @@ pub struct Search {
     plan: Plan,
     /// Highest rate that lost nothing.
     clean: Option<f64>,
+    /// The most that was done without loss.
+    best: f64,
     /// Lowest rate that lost something.
     dirty: Option<f64>,
     /// How often the present rate has lost something.
@@ -125,6 +127,7 @@ impl Search {
         Self {
             plan,
             clean: None,
+            best: 0.0,
             dirty: None,
             tries: 0,
             confirmations: 0,
@@ -191,12 +194,15 @@ impl Search {
             return;
         }
         if achieved < SATURATED * rate {
-            // What was done is less than what was asked for, so nothing is known of that rate.
+            // What was done is less than what was asked for, so nothing is known of that rate. A load
+            // that is asked for more than it can do may do less than before.
+            let rate = self.best.max(achieved);
             self.clean = Some(self.clean.unwrap_or(0.0).max(achieved));
-            self.next = Step::Done(Outcome::LoadSaturated { rate: achieved });
+            self.next = Step::Done(Outcome::LoadSaturated { rate });
             return;
         }
         self.clean = Some(rate);
+        self.best = self.best.max(achieved);
         self.next = match self.dirty {
             Some(dirty) => self.between(rate, dirty),
             None if rate >= self.plan.most => Step::Done(Outcome::NoLimit { rate }),

@@ -17,7 +17,7 @@ use crate::top::{self, TopSocket};
 /// What the source of events has counted since it was opened.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct SourceCounters {
-    /// Events, lost ones included.
+    /// Events, lost ones and filtered ones included.
     pub(crate) events: u64,
     /// Lost events.
     pub(crate) drops: u64,
@@ -27,7 +27,7 @@ pub(crate) struct SourceCounters {
     pub(crate) too_big: u64,
     /// Lost for other reasons.
     pub(crate) other: u64,
-    /// Not lost: no rule can match them, so that they were not told of.
+    /// Not lost: no rule can match them, which was decided in the kernel.
     pub(crate) filtered: u64,
 }
 

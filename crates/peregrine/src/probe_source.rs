@@ -172,8 +172,9 @@ fn counters(probe: &Probe) -> SourceCounters {
     };
     let total = counters.total();
     SourceCounters {
-        // Calls that the kernel kept from the probe were never counted as events.
-        events: total.events + counters.skipped_runs,
+        // Calls that the kernel kept from the probe were never counted as events, and neither were
+        // those that the filter decided upon: it is a part of the engine that runs in the kernel.
+        events: total.events + counters.skipped_runs + total.filtered,
         drops: counters.drops(),
         ring_full: total.ring_full.by_name().to_vec(),
         too_big: total.too_big,

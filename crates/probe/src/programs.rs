@@ -54,6 +54,7 @@ impl Probe {
             .map(|program| program.name().to_string_lossy().into_owned())
             .collect();
         // Others belong to features, which are chosen once.
+        let features = self.features.fit();
         let none = SyscallCodeSet::new();
         let missing: HashSet<String> = self
             .object
@@ -63,6 +64,7 @@ impl Probe {
                 is_possible(&name, &program.section().to_string_lossy())
                     && is_wanted(&name, Some(codes))
                     && !is_wanted(&name, Some(&none))
+                    && features.need(&name)
                     && !loaded.contains(&*name)
             })
             .map(|program| program.name().to_string_lossy().into_owned())

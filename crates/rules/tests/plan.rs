@@ -46,9 +46,9 @@ fn many(count: usize) -> String {
             11 => format!("evt.is_open_read = true and fd.name pmatch (/etc/d{n}, /opt/{letter})"),
             _ => format!("(open_read or spawned) and (proc.name = p{n} or fd.name = /etc/f{n})"),
         };
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "- {{rule: r{n:04}, desc: d, condition: \"{condition}\", output: o, priority: INFO}}\n"
+            "- {{rule: r{n:04}, desc: d, condition: \"{condition}\", output: o, priority: INFO}}"
         );
     }
     text
