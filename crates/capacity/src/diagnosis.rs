@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::round::{Criterion, Round};
+use crate::round::{BEHIND, Criterion, Round};
 use crate::search::Outcome;
 
 /// One cause, or one thing to know about the figures.
@@ -74,8 +74,6 @@ const CROWDED: f64 = 0.95;
 const SLOW: f64 = 5.0;
 /// … if it also takes this share of the loop.
 const SLOW_SHARE: f64 = 0.5;
-/// Alerts that still come so many seconds after the load show a slow sink.
-const LATE: f64 = 2.0;
 
 /// Explains a run: the rounds, what was idle before them, and on how many CPUs.
 pub fn explain(
@@ -219,7 +217,7 @@ fn losses(
             ),
         );
     }
-    if let Some(seconds) = round.catch_up.filter(|&seconds| seconds > LATE) {
+    if let Some(seconds) = round.catch_up.filter(|&seconds| seconds > BEHIND) {
         found(
             Cause::SinkSlow,
             format!("{at} alerts still came {seconds:.1} s after the load had ended"),

@@ -85,7 +85,7 @@ pub struct ActionTime {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Criterion {
-    /// Any kernel drop, any queue drop, any alert that did not come.
+    /// Any kernel drop, any queue drop, any alert that did not come, and an engine that fell behind.
     #[default]
     Strict,
     /// Kernel drops alone, as in the 2021 article.
@@ -101,7 +101,13 @@ pub enum Loss {
     QueueDrops(u64),
     /// Alerts that never came, whoever lost them.
     Alerts(u64),
+    /// Nothing, but only because queues held it: alerts still came long after the load.
+    Time,
 }
+
+/// Alerts that still come so many seconds after the load show that the rate was not held, but that a
+/// queue filled up. For longer, it would have been full.
+pub const BEHIND: f64 = 1.0;
 
 impl Round {
     /// Alerts that did not come.
@@ -121,6 +127,11 @@ impl Round {
             }
             if self.lost() > 0 {
                 losses.push(Loss::Alerts(self.lost()));
+            }
+            // Whether it caught up is only known where something is waited for.
+            let is_behind = self.catch_up.is_none_or(|seconds| seconds > BEHIND);
+            if is_behind && self.expected > 0 && losses.is_empty() {
+                losses.push(Loss::Time);
             }
         }
         losses
@@ -176,6 +187,11 @@ pub(crate) mod tests {
             [Loss::QueueDrops(2), Loss::Alerts(3)]
         );
         assert!(lossy.is_clean(Criterion::KernelDrops));
+        let late = Round {
+            catch_up: Some(BEHIND + 0.1),
+            ..round.clone()
+        };
+        assert_eq!(late.losses(Criterion::Strict), [Loss::Time]);
         let dropped = Round {
             kernel_drops: Some(1),
             ..round

@@ -82,7 +82,9 @@ fn push_report(out: &mut String, report: &Report, named: bool) {
 fn push_conditions(out: &mut String, report: &Report) {
     let (engine, machine, method) = (&report.engine, &report.machine, &report.method);
     let criterion = match method.criterion {
-        Criterion::Strict => "kernel drops, queue drops and lost alerts are all zero",
+        Criterion::Strict => {
+            "kernel drops, queue drops and lost alerts are all zero, and the engine is not behind"
+        }
         Criterion::KernelDrops => "the kernel side dropped nothing (the article's criterion)",
     };
     let rows = [

@@ -123,6 +123,7 @@ impl<'a> Progress<'a> {
                 Loss::KernelDrops(count) => format!("{count} kernel drops"),
                 Loss::QueueDrops(count) => format!("{count} queue drops"),
                 Loss::Alerts(count) => format!("{count} alerts lost"),
+                Loss::Time => "fell behind".to_owned(),
             })
             .collect();
         let percent = |cpus: f64| format!("{:.0}%", 100.0 * cpus);
