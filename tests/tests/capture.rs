@@ -71,7 +71,7 @@ impl Builder {
             vpid: tid,
             comm: comm.into(),
             exe: comm.into(),
-            cwd: b"/work/".to_vec(),
+            cwd: b"/jobs/".to_vec(),
             root: b"/".to_vec(),
             ..Process::default()
         };
@@ -212,8 +212,8 @@ fn a_match_is_recorded_with_what_follows_and_replays_on_its_own() {
     assert_eq!(events_in(&recordings[0]), 4);
     let (replayed, _) = setup.replay(&recordings[0], &[]);
     assert_eq!(replayed, alerts[5..9]);
-    assert!(replayed[0].contains("enter cwd=/work/sub/ name=worker"));
-    assert!(replayed[2].contains("file=/work/sub/late name=worker parent=parent"));
+    assert!(replayed[0].contains("enter cwd=/jobs/sub/ name=worker"));
+    assert!(replayed[2].contains("file=/jobs/sub/late name=worker parent=parent"));
 
     // The file is for its owner, and its machine is the recorded one.
     use std::os::unix::fs::PermissionsExt as _;
@@ -367,7 +367,7 @@ fn a_replay_can_be_recorded_again_with_all_its_parts() {
     builder.finish(&whole);
     let (alerts, _) = setup.replay(&whole, &["-w", copy.to_str().unwrap()]);
     assert_eq!(alerts.len(), 3);
-    assert!(alerts[1].contains("file=/work/sub/one") && alerts[2].contains("file=/work/two"));
+    assert!(alerts[1].contains("file=/jobs/sub/one") && alerts[2].contains("file=/jobs/two"));
     let (again, _) = setup.replay(&copy, &[]);
     assert_eq!(again, alerts);
 

@@ -119,6 +119,11 @@ impl Hub {
         );
     }
 
+    /// Whether nobody is subscribed.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.lock().subscribers.is_empty()
+    }
+
     /// Takes what nobody has got.
     pub(crate) fn take_backlog(&self) -> VecDeque<Slice> {
         self.lock().take_backlog()

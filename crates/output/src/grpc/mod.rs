@@ -10,6 +10,7 @@ mod service;
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use outputs_api::{outputs, version};
@@ -28,6 +29,12 @@ use crate::inbox::Limit;
 pub(crate) use self::hub::Hub;
 pub(crate) use self::listen::SocketFile;
 pub(crate) use self::message::MessageWriter;
+
+/// How long clients have to read what is in their connections once their streams have ended.
+const FAREWELL: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether all streams have ended.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// How often an idle connection is asked whether it still lives, and how long it may think.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -128,8 +135,19 @@ fn server(config: &GrpcConfig) -> Result<Server, StartError> {
 
 impl GrpcServer {
     /// Lets subscribers take what is in their buffers until the deadline, then ends.
+    ///
+    /// Streams end first and connections after them: a connection that is closed while its client
+    /// still answers takes with it what the client has not read yet, because the client's own write
+    /// fails before it reads on.
     pub(crate) fn stop(&self, deadline: Instant) {
+        let has_clients = !self.hub.is_deserted();
         self.hub.close();
+        while !self.hub.is_deserted() && Instant::now() < deadline {
+            thread::sleep(GLANCE);
+        }
+        if has_clients {
+            thread::sleep(FAREWELL.min(deadline.saturating_duration_since(Instant::now())));
+        }
         let shutdown = self
             .shutdown
             .lock()
