@@ -433,7 +433,7 @@ struct Counts {
 fn what_matches_passes() {
     let counts = Counts::default();
     let mut runner = TestRunner::new(Config {
-        cases: 256,
+        cases: 1024,
         source_file: Some(file!()),
         ..Config::default()
     });
@@ -445,9 +445,11 @@ fn what_matches_passes() {
     if let Err(err) = result {
         panic!("{err}");
     }
-    // A filter that drops nothing, or rules that match nothing, would pass as well.
+    // A filter that drops nothing, or rules that match nothing, would pass as well. With so many cases
+    // it is some three times as many, whatever the dice say.
     let Counts { matched, dropped } = counts;
     let (matched, dropped) = (matched.into_inner(), dropped.into_inner());
+    println!("{matched} matched, {dropped} dropped");
     assert!(matched > 200 && dropped > 200, "{matched} {dropped}");
 }
 
