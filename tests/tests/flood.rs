@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use end_to_end::{Folder, Running, binary, live, run, wait_for};
+use end_to_end::{Folder, Running, binary, live, number_after, run, wait_for};
 
 const CONFIG: &str = "stdout_output: {enabled: true}\nrules_files: []\nconfig_files: []\n\
     log_level: debug\n";
@@ -97,12 +97,7 @@ fn counter(stderr: &[String], name: &str) -> u64 {
         .rev()
         .find(|line| line.contains("State: Counters"));
     let line = line.unwrap_or_else(|| panic!("no counters: {}", stderr.join("\n")));
-    let rest = line.split_once(&format!(" {name}: "));
-    let rest = rest.unwrap_or_else(|| panic!("no {name}: {line}")).1;
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
-    rest[..end].parse().expect("digits")
+    number_after(line, &format!(" {name}: ")).unwrap_or_else(|| panic!("no {name}: {line}"))
 }
 
 /// Waits until the engine has seen everything up to now: it alerts about a file of its own.
@@ -190,12 +185,8 @@ fn processes_and_descriptors(processes: usize, descriptors: usize) {
 }
 
 fn number(stderr: &[String], name: &str) -> u64 {
-    let line = stderr.iter().find_map(|line| line.split_once(name));
-    let (_, rest) = line.unwrap_or_else(|| panic!("no {name}: {}", stderr.join("\n")));
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
-    rest[..end].parse().expect("digits")
+    let found = stderr.iter().find_map(|line| number_after(line, name));
+    found.unwrap_or_else(|| panic!("no {name}: {}", stderr.join("\n")))
 }
 
 fn record_and_replay(duration: Duration) {
