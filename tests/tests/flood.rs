@@ -292,6 +292,12 @@ fn a_long_flood_of_processes_and_descriptors_leaves_no_memory_behind() {
 }
 
 #[test]
+#[ignore = "takes minutes; see the head of this file"]
+fn a_process_with_very_many_descriptors_leaves_no_memory_behind() {
+    processes_and_descriptors(1_000, 100_000);
+}
+
+#[test]
 fn a_recording_under_load_replays_to_the_same_alerts() {
     record_and_replay(Duration::from_secs(2));
 }
