@@ -12,7 +12,7 @@ mod settings;
 mod suite;
 
 pub use act::{ContainerRuntime, Correlate, FollowFlags, PassFlags, RunCommandFlags, TestFlags};
-pub use capacity::{CapacityCommand, CapacityFlags};
+pub use capacity::{CapacityCommand, CapacityFlags, Pin};
 pub use flags::{
     AlertFlags, BenchFlags, Common, Given, KubernetesFlags, ListFlags, ListFormat, RunFlags,
     SecurityMode,
