@@ -15,8 +15,8 @@ use crate::load::Schedule;
 
 /// How long the machine is watched before anything is loaded.
 const BASELINE: Duration = Duration::from_secs(3);
-/// Where nothing went wrong, a confirmation takes so many rounds.
-const CONFIRMATION: u32 = 3;
+/// Time for so many rounds is kept for a confirmation.
+const CONFIRMATION: u32 = 5;
 /// How long an engine needs after a round, before that is known.
 const REST: Duration = Duration::from_millis(1500);
 /// Load and rest of a round of the article.
