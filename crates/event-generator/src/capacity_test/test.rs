@@ -1,7 +1,7 @@
 //! A capacity test: all sizes, one after another.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ use crate::cli::{AlertFlags, CapacityFlags, Given, Pin};
 use crate::load::{Descriptors, Load, Task};
 use crate::log::Log;
 use crate::selection::Selection;
-use crate::watch::{Process, Sources, Watch};
+use crate::watch::{Process, Watch};
 use crate::{Error, Interrupt};
 
 /// The load of the article.
@@ -369,23 +369,14 @@ impl<'a> Test<'a> {
         log: &Log,
     ) -> Result<UnderTest, Error> {
         let flags = self.flags;
-        let mut files: Vec<PathBuf> = [&flags.stats_file, &flags.metrics_file]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        let url = flags.metrics_url.clone();
+        let mut sources = flags.counters.sources(flags.pid);
         let listen =
             |alert_flags: &AlertFlags| alerts::listen(alert_flags, POLLING, tally.clone(), log);
         let hears = self.raises_alerts();
         if self.program.is_empty() {
             let pid = flags.pid.unwrap_or_default();
             let ear = hears.then(|| listen(&flags.alerts)).transpose()?;
-            let watch = Watch::start(&Sources {
-                pid: Some(pid),
-                files,
-                url,
-            })?;
+            let watch = Watch::start(&sources)?;
             return Ok(UnderTest {
                 launched: None,
                 ear,
@@ -406,7 +397,7 @@ impl<'a> Test<'a> {
                 _ => self.engine.channel(),
             };
             self.point(&mut alert_flags, &wanted, &socket);
-            files.push(counters.clone());
+            sources.files.push(counters.clone());
             channel = Some(wanted);
         }
         // Over HTTP the engine calls us, so we are there first.
@@ -422,10 +413,9 @@ impl<'a> Test<'a> {
         }
         let mut launched =
             Launched::start(&command, limits, self.engine_cpus.as_ref(), number, folder)?;
-        let own = files.clone();
         launched.wait_until(flags.start_timeout, self.interrupt, || {
-            own.iter()
-                .all(|file| file.metadata().is_ok_and(|data| data.len() > 0))
+            let mut files = sources.files.iter();
+            files.all(|file| file.metadata().is_ok_and(|data| data.len() > 0))
         })?;
         if hears && ear.is_none() {
             let mut heard = Err(Error::Engine("has no alerts".to_owned()));
@@ -436,12 +426,8 @@ impl<'a> Test<'a> {
             ear = Some(heard?);
         }
         let pid = launched.pid();
-        let watch = Watch::start(&Sources {
-            pid: Some(pid),
-            files,
-            url,
-        })
-        .map_err(|error| launched.explain(error.into()))?;
+        sources.pid = Some(pid);
+        let watch = Watch::start(&sources).map_err(|error| launched.explain(error.into()))?;
         Ok(UnderTest {
             launched: Some(launched),
             ear,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::flags::AlertFlags;
+use super::flags::{AlertFlags, CounterFlags};
 use crate::capacity_test::Kind;
 use crate::go::parse_duration;
 use crate::load::SyscallLoad;
@@ -76,15 +76,9 @@ pub struct CapacityFlags {
     /// How long the engine may take to start
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub start_timeout: Duration,
-    /// Statistics file of the engine (`-s`), for --pid and --as-is
-    #[arg(long, value_name = "FILE")]
-    pub stats_file: Option<PathBuf>,
-    /// Metrics file of the engine (`metrics.output_file`), for --pid and --as-is
-    #[arg(long, value_name = "FILE")]
-    pub metrics_file: Option<PathBuf>,
-    /// Prometheus endpoint of the engine, like http://127.0.0.1:8765/metrics
-    #[arg(long, value_name = "URL")]
-    pub metrics_url: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at the type")]
+    pub counters: CounterFlags,
     /// Beginning of the names of the result files: `.json`, `.md` and `.html` are added
     #[arg(short, long, value_name = "PATH", default_value = "capacity")]
     pub output: PathBuf,
