@@ -14,7 +14,8 @@ th,td{border:1px solid #888;padding:.25em .6em;text-align:right;vertical-align:t
 th{background:#eee}td:last-child,th:last-child{text-align:left}.left td{text-align:left}\
 svg{width:100%;height:auto}figure{margin:1em 0;page-break-inside:avoid}\
 tr.dirty td{font-weight:bold;background:#e4e4e4}small,.note{color:#444}\
-summary{cursor:pointer;font-weight:bold}code{background:#eee;padding:0 .2em}\
+summary{cursor:pointer;font-weight:bold}\
+details table{font-size:11px}details th,details td{padding:.15em .3em}code{background:#eee;padding:0 .2em}\
 @media print{body{margin:0;max-width:none}}";
 
 /// The page of one report, or of several engines side by side.

@@ -89,7 +89,7 @@ async fn subscribe(
     client
         .ready()
         .await
-        .map_err(|error| Status::unavailable(super::reasons(&error)))?;
+        .map_err(|error| Status::unavailable(crate::error::reasons(&error)))?;
     let mut request = tonic::Request::new(requests);
     request
         .metadata_mut()

@@ -119,23 +119,9 @@ impl Error {
     fn unreachable(address: &str, error: &dyn std::error::Error) -> Self {
         Self::Unreachable {
             address: address.to_owned(),
-            reason: reasons(error),
+            reason: crate::error::reasons(error),
         }
     }
-}
-
-/// An error and what caused it: the outermost of tonic's says only "transport error".
-fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.contains(&inner) {
-            text = format!("{text}: {inner}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// A way for alerts to come.

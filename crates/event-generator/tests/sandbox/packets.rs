@@ -7,6 +7,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 
+use action::Need;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{
     AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, socket,
@@ -78,8 +79,9 @@ fn frames(capture: &OwnedFd) -> Vec<Vec<u8>> {
     }
 }
 
-/// The actions that were not done, by what `run` said, without those that only a cluster can do.
-fn missing(said: &str) -> Vec<&'static str> {
+/// The actions that were not done, by what `run` said, without those that only a cluster can do, and
+/// without those that only a container can do if there is none.
+fn missing(said: &str, has_containers: bool) -> Vec<&'static str> {
     let done: Vec<&str> = said
         .lines()
         .filter(|line| line.contains("action executed"))
@@ -87,6 +89,7 @@ fn missing(said: &str) -> Vec<&'static str> {
         .collect();
     action::all()
         .iter()
+        .filter(|action| has_containers || !action.needs.contains(&Need::Container))
         .map(|action| action.name)
         .filter(|name| !name.starts_with("k8saudit.") && !done.contains(name))
         .collect()
@@ -114,7 +117,9 @@ fn no_packet_leaves() {
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{flags:?}: {said}");
             assert_eq!(frames(&capture), Vec::<Vec<u8>>::new(), "{flags:?}");
-            assert_eq!(missing(&said), [""; 0], "{flags:?}: {said}");
+            // There is no container in place; what only a container makes suspicious is skipped there.
+            let has_containers = flags.is_empty();
+            assert_eq!(missing(&said, has_containers), [""; 0], "{flags:?}: {said}");
         }
         // That frames are seen at all: a datagram to an address that actions contact.
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
