@@ -162,7 +162,7 @@ pub fn explain(
             Cause::Noise,
             format!(
                 "machine speed drift {:.0} %: a fixed calculation took that much longer before the \
-                 slowest round than before the fastest, and figures differ by as much",
+                 slowest round than before the fastest, and single rounds may differ by as much",
                 100.0 * (fastest / slowest - 1.0)
             ),
         );
