@@ -4,7 +4,7 @@ use capacity::diagnosis::{Baseline, Limits, explain};
 use capacity::report::{
     Engine, Machine, Method, Report, Run, TimedSample, VERSION, html, markdown, text,
 };
-use capacity::round::{Criterion, Latency, Phase, Round};
+use capacity::round::{Criterion, Latency, Round};
 use capacity::search::{Plan, Search, Step, Verdict};
 
 /// What an engine that holds `capacity` alerts a second gives.
@@ -96,17 +96,20 @@ fn run(cpus: f64, capacity: f64) -> Run {
         limits,
         2.0,
     );
-    let last = rounds.last().filter(|round| round.phase == Phase::Confirm);
-    Run {
+    let mut run = Run {
         limits,
         baseline: Some(baseline),
-        syscalls_per_second: last.and_then(|round| round.events_per_second),
-        eps: last.map(|round| round.achieved),
+        syscalls_per_second: None,
+        eps: None,
         rounds,
         samples,
         outcome,
         findings,
-    }
+    };
+    let limit = run.limit_round(Criterion::Strict).cloned();
+    run.syscalls_per_second = limit.as_ref().and_then(|round| round.events_per_second);
+    run.eps = limit.map(|round| round.achieved);
+    run
 }
 
 fn report(name: &str, scale: f64) -> Report {
