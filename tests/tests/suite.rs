@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use end_to_end::{Folder, Running, binary, live, repository, run};
@@ -64,19 +65,37 @@ fn reports(output: &Output) -> Vec<(String, Value)> {
         .collect()
 }
 
-/// What a run has left where its tests write.
+/// What a run has left where its tests write, and control groups of programs that are no more.
 fn left() -> Vec<String> {
-    [
-        "/tmp",
-        "/dev/shm",
-        "/sys/fs/cgroup/docker",
-        "/sys/fs/cgroup/unified/docker",
-    ]
-    .iter()
-    .flat_map(|dir| std::fs::read_dir(dir).into_iter().flatten().flatten())
-    .map(|entry| entry.path().display().to_string())
-    .filter(|path| path.contains("peregrine-suite"))
-    .collect()
+    let files = ["/tmp", "/dev/shm"]
+        .iter()
+        .flat_map(|dir| std::fs::read_dir(dir).into_iter().flatten().flatten())
+        .map(|entry| entry.path().display().to_string())
+        .filter(|path| path.contains("peregrine-suite"));
+    files
+        .chain(groups_left(Path::new("/sys/fs/cgroup")))
+        .collect()
+}
+
+/// Groups below `dir` that an event generator made which has ended.
+fn groups_left(dir: &Path) -> Vec<String> {
+    // After this, the number of the process that made it, in hexadecimal digits.
+    const MARK: &str = "6576656e742d67656e";
+    let maker = |path: &str| {
+        let digits = path.split_once(MARK)?.1.get(..8)?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let path = entry.path().display().to_string();
+            match maker(&path) {
+                Some(maker) if !Path::new(&format!("/proc/{maker}")).exists() => found.push(path),
+                _ => found.extend(groups_left(&entry.path())),
+            }
+        }
+    }
+    found
 }
 
 #[test]

@@ -34,7 +34,7 @@ mod acts;
 mod context;
 mod failure;
 pub mod journal;
-mod netlink;
+pub mod netlink;
 mod prepared;
 mod raw;
 pub mod sandbox;

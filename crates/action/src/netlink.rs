@@ -4,28 +4,31 @@
 //! such an address is delivered where it came from.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use crate::failure::Failure;
-
 /// Brings the loopback device of this network namespace up and gives it these addresses.
-pub(crate) fn own(addresses: &[Ipv4Addr]) -> Result<(), Failure> {
+///
+/// # Errors
+/// When the kernel refuses, with what it was asked for. An address that the device has already is none.
+pub fn own(addresses: &[IpAddr]) -> io::Result<()> {
     // Of the netlink protocols, routing is number 0, the default.
     let socket = rustix::net::socket_with(
         AddressFamily::NETLINK,
         SocketType::RAW,
         SocketFlags::CLOEXEC,
         None,
-    )
-    .map_err(Failure::at("open a netlink socket"))?;
-    ask_kernel(&socket, &loopback_up()).map_err(Failure::at("bring the loopback device up"))?;
-    for ip in addresses {
-        ask_kernel(&socket, &loopback_address(*ip)).map_err(|error: io::Error| {
-            Failure::at(format!("give the loopback device {ip}"))(error)
-        })?;
+    )?;
+    let about = |what: String| {
+        move |error: io::Error| io::Error::new(error.kind(), format!("{what}: {error}"))
+    };
+    ask_kernel(&socket, &loopback_up())
+        .map_err(about("bring the loopback device up".to_owned()))?;
+    for address in addresses {
+        ask_kernel(&socket, &loopback_address(*address))
+            .map_err(about(format!("give the loopback device {address}")))?;
     }
     Ok(())
 }
@@ -44,22 +47,29 @@ fn loopback_up() -> Vec<u8> {
     message(RTM_NEWLINK, 0, &body)
 }
 
-/// `RTM_NEWADDR` that adds `ip` to the loopback device.
-fn loopback_address(ip: Ipv4Addr) -> Vec<u8> {
+/// `RTM_NEWADDR` that adds `address` to the loopback device, without the search for duplicates that
+/// delays addresses of version 6.
+fn loopback_address(address: IpAddr) -> Vec<u8> {
     const RTM_NEWADDR: u16 = 20;
-    const CREATE_EXCLUSIVELY: u16 = 0x400 | 0x200;
+    const CREATE: u16 = 0x400;
     const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
+    const IFA_F_NODAD: u8 = 2;
     const AF_INET: u8 = 2;
-    const ALL_BITS: u8 = 32;
-    let mut body = vec![AF_INET, ALL_BITS, 0, 0];
+    const AF_INET6: u8 = 10;
+    let (family, bytes) = match address {
+        IpAddr::V4(address) => (AF_INET, address.octets().to_vec()),
+        IpAddr::V6(address) => (AF_INET6, address.octets().to_vec()),
+    };
+    let bits = (bytes.len() * 8) as u8;
+    let mut body = vec![family, bits, IFA_F_NODAD, 0];
     body.extend(LOOPBACK.to_ne_bytes());
     for attribute in [IFA_LOCAL, IFA_ADDRESS] {
-        body.extend(8u16.to_ne_bytes());
+        body.extend((bytes.len() as u16 + 4).to_ne_bytes());
         body.extend(attribute.to_ne_bytes());
-        body.extend(ip.octets());
+        body.extend(&bytes);
     }
-    message(RTM_NEWADDR, CREATE_EXCLUSIVELY, &body)
+    message(RTM_NEWADDR, CREATE, &body)
 }
 
 /// A netlink message that asks for an acknowledgement.
@@ -90,6 +100,7 @@ fn ask_kernel(socket: &OwnedFd, message: &[u8]) -> io::Result<()> {
         .ok_or_else(|| io::Error::other("the kernel's answer is too short"))?;
     match code {
         0 => Ok(()),
+        exists if -exists == rustix::io::Errno::EXIST.raw_os_error() => Ok(()),
         negative => Err(io::Error::from_raw_os_error(-negative)),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::round::{BEHIND, Criterion, Round};
+use crate::round::{BEHIND, Criterion, NOISE, Round};
 use crate::search::Outcome;
 
 /// One cause, or one thing to know about the figures.
@@ -66,10 +66,10 @@ pub struct Limits {
 const THROTTLED: f64 = 0.1;
 /// So near its CPU limit, an engine is at it.
 const AT_LIMIT: f64 = 0.93;
-/// Other processes that use more than this share of all CPUs while idle are noise.
-const NOISE: f64 = 0.05;
 /// Load and engine that use more than this share of all CPUs together compete.
 const CROWDED: f64 = 0.95;
+/// A machine whose speed differs by more than this share between rounds shows in the figures.
+const DRIFT: f64 = 0.05;
 /// An action this many times slower than the median of the others is slow …
 const SLOW: f64 = 5.0;
 /// … if it also takes this share of the loop.
@@ -86,10 +86,16 @@ pub fn explain(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut found = |cause, text| findings.push(Finding { cause, text });
-    // The lowest rate that lost something shows the limit at its clearest.
+    // The lowest rate that lost something shows the limit at its clearest. Below what was held, or where
+    // the load was the limit, it was the machine that stumbled.
+    let held = match outcome {
+        Outcome::LoadSaturated { .. } | Outcome::NoLimit { .. } => f64::INFINITY,
+        outcome => outcome.held().unwrap_or(0.0),
+    };
     let dirty = rounds
         .iter()
         .filter(|round| !round.is_clean(criterion))
+        .filter(|round| round.offered.unwrap_or(f64::INFINITY) >= held)
         .min_by(|left, right| left.achieved.total_cmp(&right.achieved));
     let highest = rounds
         .iter()
@@ -146,7 +152,53 @@ pub fn explain(
             ),
         );
     }
+    if let Some(text) = disturbed(rounds, baseline, machine_cpus) {
+        found(Cause::Noise, text);
+    }
+    if let Some((slowest, fastest)) = speeds(rounds)
+        && slowest < (1.0 - DRIFT) * fastest
+    {
+        found(
+            Cause::Noise,
+            format!(
+                "machine speed drift {:.0} %: a fixed calculation took that much longer before the \
+                 slowest round than before the fastest, and single rounds may differ by as much",
+                100.0 * (fastest / slowest - 1.0)
+            ),
+        );
+    }
     findings
+}
+
+/// The lowest and the highest speed of the machine before a round.
+pub fn speeds(rounds: &[Round]) -> Option<(f64, f64)> {
+    let speeds = || rounds.iter().filter_map(|round| round.speed);
+    Some((speeds().reduce(f64::min)?, speeds().reduce(f64::max)?))
+}
+
+/// In how many rounds others took time.
+fn disturbed(rounds: &[Round], baseline: Option<&Baseline>, machine_cpus: f64) -> Option<String> {
+    let idle = baseline.map_or(0.0, |idle| idle.other_cpus);
+    let disturbed: Vec<&Round> = rounds
+        .iter()
+        .filter(|round| round.is_disturbed(idle, machine_cpus))
+        .collect();
+    let stolen = disturbed
+        .iter()
+        .map(|round| round.stolen_cpus)
+        .fold(0.0, f64::max);
+    (!disturbed.is_empty()).then(|| {
+        format!(
+            "{} of {} rounds were disturbed: others used up to {:.2} CPUs, and up to {stolen:.2} were \
+             not there because the machine is virtual; where such a round found a loss it was repeated",
+            disturbed.len(),
+            rounds.len(),
+            disturbed
+                .iter()
+                .map(|round| round.other_cpus)
+                .fold(0.0, f64::max),
+        )
+    })
 }
 
 /// Whether the engine ran out of CPU time in this round, and how that shows.
@@ -412,5 +464,19 @@ mod tests {
             ),
             [Cause::Noise]
         );
+        let with = |speed, stolen_cpus| Round {
+            speed: Some(speed),
+            stolen_cpus,
+            ..clean(1, 10.0)
+        };
+        let outcome = Outcome::NoLimit { rate: 10.0 };
+        let cases = [
+            (vec![with(1.0, 0.0), with(0.97, 0.05)], 0),
+            (vec![with(1.0, 0.0), with(0.9, 0.0)], 1),
+            (vec![with(1.0, 0.5), with(0.9, 0.0)], 2),
+        ];
+        for (rounds, count) in cases {
+            assert_eq!(causes(&rounds, outcome, None), vec![Cause::Noise; count]);
+        }
     }
 }

@@ -10,8 +10,22 @@ pub enum Phase {
     Ramp,
     /// Between the last clean and the first dirty rate.
     Search,
-    /// Once more at the limit.
+    /// Again at the limit.
     Confirm,
+    /// Again at what the load itself can do.
+    Load,
+}
+
+impl Phase {
+    /// A word for tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ramp => "ramp",
+            Self::Search => "search",
+            Self::Confirm => "confirm",
+            Self::Load => "load",
+        }
+    }
 }
 
 /// A round of load and the rest after it, in numbers. What cannot be read is `None`, not 0.
@@ -51,6 +65,12 @@ pub struct Round {
     pub load_cpus: f64,
     /// CPUs that everything else on the machine used.
     pub other_cpus: f64,
+    /// CPUs that the machine did not get although it wanted them, because it is a virtual one.
+    #[serde(default)]
+    pub stolen_cpus: f64,
+    /// How fast the machine was right before the round, as a share of its speed at the beginning.
+    #[serde(default)]
+    pub speed: Option<f64>,
     /// Seconds from the end of the load until nothing more came.
     pub catch_up: Option<f64>,
     /// Latency from act to alert in milliseconds.
@@ -106,8 +126,12 @@ pub enum Loss {
 }
 
 /// Alerts that still come so many seconds after the load show that the rate was not held, but that a
-/// queue filled up. For longer, it would have been full.
-pub const BEHIND: f64 = 1.0;
+/// queue filled up. For longer, it would have been full. An engine that is throttled in periods of a
+/// tenth of a second and polled for alerts is some tenths behind at any rate.
+pub const BEHIND: f64 = 0.5;
+
+/// Others that use more than this share of all CPUs, or of which the machine does not get more, disturb.
+pub(crate) const NOISE: f64 = 0.05;
 
 impl Round {
     /// Alerts that did not come.
@@ -135,6 +159,13 @@ impl Round {
             }
         }
         losses
+    }
+
+    /// Whether others took time from engine and load: other processes, beyond the CPUs that they use
+    /// while nothing is loaded, or other machines on the same hardware.
+    pub fn is_disturbed(&self, idle_others: f64, machine_cpus: f64) -> bool {
+        let others = (self.other_cpus - idle_others).max(0.0);
+        others + self.stolen_cpus > NOISE * machine_cpus
     }
 
     /// Whether nothing was lost.
@@ -167,6 +198,8 @@ pub(crate) mod tests {
             resident: Some(30_000_000),
             load_cpus: 0.5,
             other_cpus: 0.0,
+            stolen_cpus: 0.0,
+            speed: Some(1.0),
             catch_up: Some(0.1),
             latency: None,
             actions: Vec::new(),
@@ -194,8 +227,25 @@ pub(crate) mod tests {
         assert_eq!(late.losses(Criterion::Strict), [Loss::Time]);
         let dropped = Round {
             kernel_drops: Some(1),
-            ..round
+            ..round.clone()
         };
         assert!(!dropped.is_clean(Criterion::KernelDrops));
+    }
+
+    #[test]
+    fn others_disturb() {
+        let cases = [
+            (0.3, 0.3, 0.0, false),
+            (0.3, 0.0, 0.0, true),
+            (0.0, 0.0, 0.2, true),
+        ];
+        for (other_cpus, idle, stolen_cpus, expected) in cases {
+            let round = Round {
+                other_cpus,
+                stolen_cpus,
+                ..clean(1, 100.0)
+            };
+            assert_eq!(round.is_disturbed(idle, 2.0), expected, "{round:?}");
+        }
     }
 }

@@ -4,8 +4,8 @@ use capacity::diagnosis::{Baseline, Limits, explain};
 use capacity::report::{
     Engine, Machine, Method, Report, Run, TimedSample, VERSION, html, markdown, text,
 };
-use capacity::round::{Criterion, Latency, Phase, Round};
-use capacity::search::{Plan, Search, Step};
+use capacity::round::{Criterion, Latency, Round};
+use capacity::search::{Plan, Search, Step, Verdict};
 
 /// What an engine that holds `capacity` alerts a second gives.
 fn run(cpus: f64, capacity: f64) -> Run {
@@ -61,6 +61,8 @@ fn run(cpus: f64, capacity: f64) -> Run {
             resident: Some(25_000_000),
             load_cpus: 0.3,
             other_cpus: 0.01,
+            stolen_cpus: 0.0,
+            speed: Some(1.0),
             catch_up: Some(0.2),
             latency: Some(Latency {
                 p50: 1.0,
@@ -69,7 +71,11 @@ fn run(cpus: f64, capacity: f64) -> Run {
             }),
             actions: Vec::new(),
         });
-        search.record(rate, rate <= capacity);
+        search.record(Verdict {
+            achieved: rate,
+            is_clean: rate <= capacity,
+            is_disturbed: false,
+        });
     };
     let limits = Limits {
         cpus: Some(cpus),
@@ -90,17 +96,20 @@ fn run(cpus: f64, capacity: f64) -> Run {
         limits,
         2.0,
     );
-    let last = rounds.last().filter(|round| round.phase == Phase::Confirm);
-    Run {
+    let mut run = Run {
         limits,
         baseline: Some(baseline),
-        syscalls_per_second: last.and_then(|round| round.events_per_second),
-        eps: last.map(|round| round.achieved),
+        syscalls_per_second: None,
+        eps: None,
         rounds,
         samples,
         outcome,
         findings,
-    }
+    };
+    let limit = run.limit_round(Criterion::Strict).cloned();
+    run.syscalls_per_second = limit.as_ref().and_then(|round| round.events_per_second);
+    run.eps = limit.map(|round| round.achieved);
+    run
 }
 
 fn report(name: &str, scale: f64) -> Report {
@@ -118,6 +127,7 @@ fn report(name: &str, scale: f64) -> Report {
             model: "a CPU".to_owned(),
             kernel: "6.1".to_owned(),
             memory: 8 << 30,
+            speed: Some(1e6),
         },
         method: Method {
             load: vec!["ReadSensitiveFileUntrusted".to_owned()],

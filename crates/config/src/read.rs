@@ -112,7 +112,7 @@ impl Reader {
     pub(crate) fn finish(&mut self, section: &Section<'_>) {
         for (key, node) in section.node.map(Node::entries).unwrap_or_default() {
             if !section.asked.contains(&key.as_str()) {
-                let message = match nearest(key, &section.asked) {
+                let message = match suggest::nearest(key, section.asked.iter().copied()) {
                     Some(near) => format!("unknown key; did you mean `{near}`?"),
                     None => "unknown key".to_owned(),
                 };
@@ -305,30 +305,4 @@ impl Reader {
             .filter_map(|(index, node)| self.text(node, format!("{path}[{index}]")))
             .collect()
     }
-}
-
-/// The known key that differs from `key` in at most two places, if there is one.
-fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
-    known
-        .iter()
-        .map(|candidate| (distance(key, candidate), *candidate))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -10,7 +10,6 @@ use crate::item::{
     Change, CorrelateItem, EngineVersion, Item, ListItem, MacroItem, PluginRequirement, Word,
 };
 use crate::source::Span;
-use crate::suggest;
 use crate::text::Text;
 use crate::version::{PluginVersion, Version};
 

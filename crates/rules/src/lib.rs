@@ -40,7 +40,6 @@ mod ruleset;
 mod selection;
 mod source;
 mod specialize;
-mod suggest;
 mod text;
 mod version;
 mod yaml;

@@ -2,8 +2,8 @@
 
 use crate::diagnostic::{Problem, Span};
 use crate::schema::{self, ROOT, Shape, Variant, Variants};
-use crate::suggest::nearest;
 use crate::yaml::{Kind, Node};
+use suggest::nearest;
 
 /// Variables that tests may not set.
 const RESERVED: &str = "FALCO_EVENT_GENERATOR_";

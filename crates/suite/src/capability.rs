@@ -137,7 +137,7 @@ fn mask(names: &str) -> Result<u64, String> {
         let bare = lower.strip_prefix("cap_").unwrap_or(&lower);
         match NAMES.iter().position(|known| *known == bare) {
             Some(number) => Ok(mask | 1 << number),
-            None => Err(match crate::suggest::nearest(bare, NAMES) {
+            None => Err(match suggest::nearest(bare, NAMES) {
                 Some(near) => format!("`{name}` is no capability; did you mean `cap_{near}`?"),
                 None => format!("`{name}` is no capability"),
             }),

@@ -4,8 +4,8 @@ use crate::capability::Capabilities;
 use crate::diagnostic::{Problem, Span};
 use crate::read::value;
 use crate::schema::{Key, Object, Presence, Shape, TEST, Variant, Variants};
-use crate::suggest::nearest;
 use crate::yaml::{Kind, Node};
+use suggest::nearest;
 
 /// Checks what surrounds the tests of a file, and what their cases look like.
 pub(crate) fn around(root: &Node, problems: &mut Vec<Problem>) {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::schema::{Key, Object, Presence, ROOT, Shape, Variant, Variants};
-use crate::suggest::nearest;
+use suggest::nearest;
 
 /// How documentation looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -29,7 +29,6 @@ mod outcome;
 mod read;
 mod reference;
 pub mod schema;
-mod suggest;
 mod template;
 mod yaml;
 

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use crate::diagnostic::{Problem, Span};
-use crate::suggest::nearest;
 use crate::yaml::{Kind, Node};
+use suggest::nearest;
 
 /// The most tests that one test may become.
 const LIMIT: usize = 100_000;

@@ -27,15 +27,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// which engines look at.
 const HARMLESS: &[&str] = &["cpu", "cpuacct", "blkio"];
 
-/// The groups of one container, one for each hierarchy that was suitable.
+/// The groups of one container, one for each hierarchy that was suitable. Dropping them kills what is in
+/// them and removes them.
 #[derive(Debug)]
-pub(super) struct Cgroups {
+pub struct Cgroups {
     pub(super) dirs: Vec<PathBuf>,
 }
 
 impl Cgroups {
     /// Makes them, and says so to `made` before each one.
-    pub(super) fn make(mut made: impl FnMut(&Path)) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// [`Failure::Skipped`] when no hierarchy lets us.
+    pub fn make(mut made: impl FnMut(&Path)) -> Result<Self, Failure> {
         let name = format!("docker-{}.scope", new_id());
         let mut groups = Self { dirs: Vec::new() };
         let mut refusal = "no control group hierarchy is mounted".to_owned();
@@ -53,6 +57,11 @@ impl Cgroups {
             )));
         }
         Ok(groups)
+    }
+
+    /// Their directories, for [`join`].
+    pub fn dirs(&self) -> &[PathBuf] {
+        &self.dirs
     }
 
     /// The first 12 digits of the id, which is what engines print.
@@ -76,7 +85,10 @@ impl Drop for Cgroups {
 }
 
 /// Moves this process into a group.
-pub(super) fn join(dir: &Path) -> Result<(), Failure> {
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn join(dir: &Path) -> Result<(), Failure> {
     // 0 is the process that writes it.
     fs::write(dir.join("cgroup.procs"), "0")
         .map_err(Failure::at(format!("enter {}", dir.display())))

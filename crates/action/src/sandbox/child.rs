@@ -1,5 +1,6 @@
 //! The process that does one action.
 
+use std::net::IpAddr;
 use std::process::Command;
 
 use nix::sched::{CloneFlags, unshare};
@@ -118,5 +119,6 @@ pub(super) fn own_addresses() -> Result<(), Failure> {
     // A user's processes listen below port 1024 too. Of this network namespace alone; an old kernel
     // that cannot say so lets root do it.
     let _ = std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
-    netlink::own(&[OUTSIDE, METADATA, KUBERNETES])
+    netlink::own(&[OUTSIDE, METADATA, KUBERNETES].map(IpAddr::V4))
+        .map_err(Failure::at("make a private network"))
 }

@@ -36,8 +36,9 @@ mod runtime;
 mod worker;
 
 pub(crate) use cgroup::started;
-pub use cgroup::sweep;
+pub use cgroup::{Cgroups, join, sweep};
 pub use janitor::Janitor;
+pub use mounts::cover;
 pub use plan::{Isolation, TOKEN};
 pub use runtime::Containerd;
 pub use worker::{Setting, Worker};

@@ -49,8 +49,11 @@ const SCRATCH: &[&str] = &["/tmp", "/var/tmp", "/run", "/mnt", "/usr"];
 /// Gives this process, which must have a mount namespace of its own, such a view.
 ///
 /// With `user_namespace`, the kernel hides what lies under other mounts and refuses an overlay over
-/// the root; then single directories are covered, see [`cover_directories`].
-pub(super) fn cover(user_namespace: bool) -> Result<(), Failure> {
+/// the root; then single directories are covered: those that a user may write on an ordinary machine.
+///
+/// # Errors
+/// [`Failure::Skipped`] when the kernel has no overlays or refuses them, or which step failed.
+pub fn cover(user_namespace: bool) -> Result<(), Failure> {
     rustix::mount::mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,

@@ -96,7 +96,7 @@ fn enter(ip: Ipv4Addr) -> Result<(), Failure> {
             .map_err(|errno| {
                 Failure::skipped(format!("no private network can be made: {errno}"))
             })?;
-        crate::netlink::own(&[ip])?;
+        crate::netlink::own(&[ip.into()]).map_err(Failure::at("make a private network"))?;
     }
     // The proof that the address is ours before anything is sent to it.
     UdpSocket::bind((ip, 0))

@@ -6,7 +6,7 @@ use super::model::{Report, Run};
 use super::plot::Plot;
 use super::plots;
 use super::table::{ended, head, row, thousands};
-use crate::round::{Criterion, Phase, Round};
+use crate::round::{Criterion, Round};
 
 const STYLE: &str = "body{font:15px/1.5 sans-serif;color:#111;background:#fff;max-width:960px;\
 margin:2em auto;padding:0 1em}table{border-collapse:collapse;margin:1em 0;width:100%}\
@@ -14,7 +14,8 @@ th,td{border:1px solid #888;padding:.25em .6em;text-align:right;vertical-align:t
 th{background:#eee}td:last-child,th:last-child{text-align:left}.left td{text-align:left}\
 svg{width:100%;height:auto}figure{margin:1em 0;page-break-inside:avoid}\
 tr.dirty td{font-weight:bold;background:#e4e4e4}small,.note{color:#444}\
-summary{cursor:pointer;font-weight:bold}code{background:#eee;padding:0 .2em}\
+summary{cursor:pointer;font-weight:bold}\
+details table{font-size:11px}details th,details td{padding:.15em .3em}code{background:#eee;padding:0 .2em}\
 @media print{body{margin:0;max-width:none}}";
 
 /// The page of one report, or of several engines side by side.
@@ -100,11 +101,15 @@ fn push_conditions(out: &mut String, report: &Report) {
         (
             "Machine",
             format!(
-                "{} CPUs, {}, {:.1} GiB, Linux {}",
+                "{} CPUs, {}, {:.1} GiB, Linux {}{}",
                 machine.cpus,
                 machine.model,
                 machine.memory as f64 / f64::from(1 << 30),
-                machine.kernel
+                machine.kernel,
+                machine.speed.map_or_else(String::new, |speed| format!(
+                    "; {} turns of a fixed calculation per second",
+                    thousands(speed)
+                ))
             ),
         ),
         (
@@ -175,6 +180,9 @@ fn push_run(out: &mut String, report: &Report, run: &Run) {
         "engine CPU",
         "throttled",
         "load CPU",
+        "others' CPU",
+        "CPU not given",
+        "machine speed",
         "caught up in",
         "p50 / p99 / max, ms",
     ] {
@@ -195,12 +203,7 @@ fn push_round(out: &mut String, round: &Round, criterion: Criterion) {
         |value: Option<f64>| value.map_or_else(dash, |value| format!("{:.0} %", 100.0 * value));
     let cells = [
         round.number.to_string(),
-        match round.phase {
-            Phase::Ramp => "ramp",
-            Phase::Search => "search",
-            Phase::Confirm => "confirm",
-        }
-        .to_owned(),
+        round.phase.name().to_owned(),
         round
             .offered
             .map_or_else(|| "all it can".to_owned(), thousands),
@@ -213,6 +216,9 @@ fn push_round(out: &mut String, round: &Round, criterion: Criterion) {
         percent(round.engine_cpus),
         percent(round.throttled),
         percent(Some(round.load_cpus)),
+        percent(Some(round.other_cpus)),
+        percent(Some(round.stolen_cpus)),
+        percent(round.speed),
         round
             .catch_up
             .map_or_else(dash, |seconds| format!("{seconds:.1} s")),

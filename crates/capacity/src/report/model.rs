@@ -50,6 +50,10 @@ pub struct Machine {
     pub kernel: String,
     /// Bytes of memory.
     pub memory: u64,
+    /// How fast it was at the beginning: turns per second of a fixed calculation on one CPU. `None`
+    /// where nobody measured it.
+    #[serde(default)]
+    pub speed: Option<f64>,
 }
 
 /// How it was measured.
@@ -124,13 +128,26 @@ pub struct TimedSample {
 }
 
 impl Run {
-    /// The round that the figures of the limit are from: the last clean one, a confirmation before
-    /// others.
+    /// The round that the figures of the limit are from: the last clean one of its confirmation; at the
+    /// limit of the load, the clean round that is nearest to it; otherwise the fastest clean one.
     pub fn limit_round(&self, criterion: Criterion) -> Option<&Round> {
         let clean = || self.rounds.iter().filter(|round| round.is_clean(criterion));
-        clean()
-            .rfind(|round| round.phase == Phase::Confirm)
-            .or_else(|| clean().max_by(|left, right| left.achieved.total_cmp(&right.achieved)))
+        let distance = |round: &Round, rate: f64| (round.achieved - rate).abs();
+        let fastest = || clean().max_by(|left, right| left.achieved.total_cmp(&right.achieved));
+        match self.outcome {
+            Outcome::LoadSaturated { rate } => {
+                clean().min_by(|left, right| distance(left, rate).total_cmp(&distance(right, rate)))
+            }
+            Outcome::Limit { rate, .. } => clean()
+                .rfind(|round| {
+                    round.phase == Phase::Confirm
+                        && round
+                            .offered
+                            .is_some_and(|offered| (offered - rate).abs() < 1e-6 * rate)
+                })
+                .or_else(fastest),
+            _ => fastest(),
+        }
     }
 }
 

@@ -4,7 +4,10 @@
 use std::ops::Range;
 
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
+use plotters::coord::combinators::LogCoord;
+use plotters::coord::ranged1d::{
+    AsRangedCoord, DefaultFormatting, KeyPointHint, Ranged, ValueFormatter,
+};
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
@@ -33,6 +36,8 @@ pub(super) struct Series {
     pub(super) name: String,
     pub(super) style: Style,
     pub(super) points: Vec<(f64, f64)>,
+    /// Upright strokes: where, from the lowest to the highest value there.
+    pub(super) spreads: Vec<(f64, f64, f64)>,
 }
 
 /// A stretch of the horizontal axis with a shade behind it.
@@ -71,7 +76,10 @@ impl Plot {
         let points = || {
             self.series
                 .iter()
-                .flat_map(|series| series.points.iter().copied())
+                .flat_map(|series| {
+                    let tops = series.spreads.iter().map(|&(x, _, high)| (x, high));
+                    series.points.iter().copied().chain(tops)
+                })
                 .filter(|(x, y)| x.is_finite() && y.is_finite())
         };
         let (left, right) = extent(points().map(|(x, _)| x))?;
@@ -82,7 +90,8 @@ impl Plot {
             let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
             let drawn = if self.log_x {
                 let left = left.max(1e-3);
-                self.draw(&area, (left..right.max(left * 1.01)).log_scale(), 0.0..top)
+                let x = LogAxis::new(left, right.max(left * 1.01));
+                self.draw(&area, x, 0.0..top)
             } else {
                 self.draw(&area, left..right.max(left + 1e-9), 0.0..top)
             };
@@ -160,6 +169,16 @@ impl Plot {
                 }
             };
         }
+        for (series, ink) in self.series.iter().zip(INKS.iter().cycle()) {
+            let spreads = || series.spreads.iter();
+            let strokes =
+                spreads().map(|&(x, low, high)| PathElement::new(vec![(x, low), (x, high)], *ink));
+            let caps = spreads()
+                .flat_map(|&(x, low, high)| [(x, low), (x, high)])
+                .map(|end| EmptyElement::at(end) + PathElement::new([(-4, 0), (4, 0)], *ink));
+            chart.draw_series(caps)?;
+            chart.draw_series(strokes)?;
+        }
         chart
             .configure_series_labels()
             .position(SeriesLabelPosition::UpperLeft)
@@ -171,9 +190,68 @@ impl Plot {
     }
 }
 
+/// A logarithmic axis with labels at 1, 2 and 5 times powers of ten, or at powers alone where these
+/// would be crowded.
+struct LogAxis(LogCoord<f64>, (f64, f64));
+
+impl LogAxis {
+    fn new(left: f64, right: f64) -> Self {
+        Self((left..right).log_scale().into(), (left, right))
+    }
+}
+
+impl Ranged for LogAxis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        self.0.map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        round_values(self.1.0, self.1.1)
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.1.0..self.1.1
+    }
+}
+
+/// Round numbers from `low` to `high`, evenly spread on a logarithmic scale.
+fn round_values(low: f64, high: f64) -> Vec<f64> {
+    /// So many decades with three labels each are legible.
+    const DECADES: f64 = 4.0;
+    let factors: &[f64] = if (high / low).log10() <= DECADES {
+        &[1.0, 2.0, 5.0]
+    } else {
+        &[1.0]
+    };
+    let decades = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
+    decades
+        .flat_map(|decade| {
+            factors
+                .iter()
+                .map(move |factor| factor * 10_f64.powi(decade))
+        })
+        .filter(|value| (low..=high).contains(value))
+        .collect()
+}
+
 fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.fold(None, |extent, value| {
         let (low, high) = extent.unwrap_or((value, value));
         Some((value.min(low), value.max(high)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_a_logarithmic_axis_are_round_and_apart() {
+        assert_eq!(round_values(900.0, 21_000.0), [1e3, 2e3, 5e3, 1e4, 2e4]);
+        assert_eq!(round_values(0.5, 2e5), [1.0, 10.0, 100.0, 1e3, 1e4, 1e5]);
+        assert!(round_values(1.1, 1.2).is_empty());
+    }
 }

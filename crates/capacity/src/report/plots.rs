@@ -3,6 +3,7 @@
 use super::model::{Method, Report, Run, TimedSample};
 use super::plot::{Band, Plot, Series, Style};
 use super::table::thousands;
+use crate::round::Round;
 
 /// The plots of one run, in the order in which they are read.
 pub(super) fn of_run(method: &Method, run: &Run) -> Vec<Plot> {
@@ -44,21 +45,11 @@ pub(super) fn knee(reports: &[Report]) -> Plot {
     let series = runs
         .zip(styles.iter().cycle())
         .map(|((report, run), &style)| {
-            let mut points: Vec<(f64, f64)> = run
-                .rounds
-                .iter()
-                .map(|round| {
-                    let offered = round.offered.unwrap_or(round.achieved);
-                    let done = (round.achieved * round.seconds).max(1.0);
-                    let lost = if report.method.raises_alerts {
-                        round.lost() as f64 / (round.expected.max(1)) as f64
-                    } else {
-                        round.kernel_drops.unwrap_or(0) as f64 / done
-                    };
-                    (offered, 100.0 * lost.min(1.0))
-                })
-                .collect();
-            points.sort_by(|left, right| left.0.total_cmp(&right.0));
+            let lost = run.rounds.iter().map(|round| {
+                let offered = round.offered.unwrap_or(round.achieved);
+                (offered, lost_percent(&report.method, round))
+            });
+            let by_rate = by_rate(lost);
             let size = format!("{} CPU", run.limits.cpus_text());
             Series {
                 name: if many {
@@ -67,18 +58,64 @@ pub(super) fn knee(reports: &[Report]) -> Plot {
                     size
                 },
                 style,
-                points,
+                points: by_rate.iter().map(|of| (of.rate, of.median)).collect(),
+                spreads: by_rate
+                    .iter()
+                    .filter(|of| of.lowest < of.highest)
+                    .map(|of| (of.rate, of.lowest, of.highest))
+                    .collect(),
             }
         })
         .collect();
     Plot {
         title: "What was lost at which rate".to_owned(),
-        x_label: "operations per second offered (logarithmic)".to_owned(),
+        x_label: "operations per second offered (logarithmic); strokes: rounds of the same rate"
+            .to_owned(),
         y_label: "% lost".to_owned(),
         series,
         bands: Vec::new(),
         log_x: true,
     }
+}
+
+/// The share of what was done that was lost, in percent.
+fn lost_percent(method: &Method, round: &Round) -> f64 {
+    let lost = if method.raises_alerts {
+        round.lost() as f64 / round.expected.max(1) as f64
+    } else {
+        let done = (round.achieved * round.seconds).max(1.0);
+        round.kernel_drops.unwrap_or(0) as f64 / done
+    };
+    100.0 * lost.min(1.0)
+}
+
+/// What rounds of one rate came to.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct OfRate {
+    rate: f64,
+    lowest: f64,
+    median: f64,
+    highest: f64,
+}
+
+/// Values of rounds by their rate, lowest rate first. Rates that differ by less than a thousandth are
+/// the same.
+fn by_rate(rounds: impl Iterator<Item = (f64, f64)>) -> Vec<OfRate> {
+    let mut rounds: Vec<(f64, f64)> = rounds.collect();
+    rounds.sort_by(|left, right| left.0.total_cmp(&right.0));
+    rounds
+        .chunk_by(|left, right| right.0 <= left.0 * 1.001)
+        .map(|same| {
+            let mut values: Vec<f64> = same.iter().map(|(_, value)| *value).collect();
+            values.sort_by(f64::total_cmp);
+            OfRate {
+                rate: same[0].0,
+                lowest: values[0],
+                median: values[values.len() / 2],
+                highest: values[values.len() - 1],
+            }
+        })
+        .collect()
 }
 
 /// What each engine held at each size.
@@ -103,6 +140,7 @@ pub(super) fn sizes(reports: &[Report]) -> Option<Plot> {
                     Some((cpus, run.eps.or(run.syscalls_per_second)?))
                 })
                 .collect(),
+            spreads: Vec::new(),
         })
         .collect();
     series
@@ -132,6 +170,7 @@ fn over_time(
             .iter()
             .filter_map(|sample| Some((sample.at, value(sample)?)))
             .collect(),
+        spreads: Vec::new(),
     }
 }
 
@@ -249,4 +288,35 @@ fn bands(method: &Method, run: &Run) -> Vec<Band> {
         }
     }
     bands.into_iter().map(|(_, band)| band).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_of_one_rate_are_one_point() {
+        let rounds = [
+            (64.0, 30.0),
+            (32.0, 0.0),
+            (48.0, 1.0),
+            (48.0, 0.0),
+            (48.01, 9.0),
+        ];
+        let of = |rate, lowest, median, highest| OfRate {
+            rate,
+            lowest,
+            median,
+            highest,
+        };
+        assert_eq!(
+            by_rate(rounds.into_iter()),
+            [
+                of(32.0, 0.0, 0.0, 0.0),
+                of(48.0, 0.0, 1.0, 9.0),
+                of(64.0, 30.0, 30.0, 30.0)
+            ]
+        );
+        assert_eq!(by_rate(std::iter::empty()), []);
+    }
 }

@@ -22,7 +22,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Status, Streaming};
 
-use super::{Ear, Error, Hearer, wire};
+use super::{Ear, Error, Take};
 
 const SUB: PathAndQuery = PathAndQuery::from_static("/falco.outputs.service/sub");
 
@@ -32,12 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn over_socket(
     path: &Path,
     polling_interval: Duration,
-    hearer: Arc<dyn Hearer>,
+    take: Arc<dyn Take>,
 ) -> Result<Ear, Error> {
     let address = format!("unix://{}", path.display());
-    let endpoint =
-        Endpoint::from_shared(address.clone()).map_err(|error| unreachable(&address, &error))?;
-    start(endpoint, address, polling_interval, hearer)
+    let endpoint = Endpoint::from_shared(address.clone())
+        .map_err(|error| Error::unreachable(&address, &error))?;
+    start(endpoint, address, polling_interval, take)
 }
 
 pub(super) fn over_tcp(
@@ -45,37 +45,37 @@ pub(super) fn over_tcp(
     port: u16,
     tls: ClientTlsConfig,
     polling_interval: Duration,
-    hearer: Arc<dyn Hearer>,
+    take: Arc<dyn Take>,
 ) -> Result<Ear, Error> {
     let address = format!("https://{host}:{port}");
     let endpoint = Endpoint::from_shared(address.clone())
         .and_then(|endpoint| endpoint.tls_config(tls))
-        .map_err(|error| unreachable(&address, &error))?;
-    start(endpoint, address, polling_interval, hearer)
+        .map_err(|error| Error::unreachable(&address, &error))?;
+    start(endpoint, address, polling_interval, take)
 }
 
 fn start(
     endpoint: Endpoint,
     address: String,
     polling_interval: Duration,
-    hearer: Arc<dyn Hearer>,
+    take: Arc<dyn Take>,
 ) -> Result<Ear, Error> {
     Ear::start(true, async move {
         let channel = endpoint
             .connect_timeout(PATIENCE)
             .connect()
             .await
-            .map_err(|error| unreachable(&address, &error))?;
+            .map_err(|error| Error::unreachable(&address, &error))?;
         // Room for one: a request that is still waiting to be sent makes another one needless.
         let (requests, sent) = mpsc::channel(1);
         requests
             .try_send(Request {})
             .expect("there is room for one");
-        let call = subscribe(channel, ReceiverStream::new(sent), hearer);
+        let call = subscribe(channel, ReceiverStream::new(sent), take);
         let alerts = tokio::time::timeout(PATIENCE, call)
             .await
-            .map_err(|error| unreachable(&address, &error))?
-            .map_err(|status| unreachable(&address, &status))?;
+            .map_err(|error| Error::unreachable(&address, &error))?
+            .map_err(|status| Error::unreachable(&address, &status))?;
         Ok((address, listen(alerts, requests, polling_interval)))
     })
 }
@@ -83,25 +83,25 @@ fn start(
 async fn subscribe(
     channel: Channel,
     requests: ReceiverStream<Request>,
-    hearer: Arc<dyn Hearer>,
+    take: Arc<dyn Take>,
 ) -> Result<Streaming<()>, Status> {
     let mut client = Grpc::new(channel);
     client
         .ready()
         .await
-        .map_err(|error| Status::unavailable(reasons(&error)))?;
+        .map_err(|error| Status::unavailable(crate::error::reasons(&error)))?;
     let mut request = tonic::Request::new(requests);
     request
         .metadata_mut()
         .insert(BACKLOG_HEADER, MetadataValue::from_static(BACKLOG_SKIP));
-    let codec = Hearing(hearer);
+    let codec = Taking(take);
     Ok(client.streaming(request, SUB, codec).await?.into_inner())
 }
 
-/// Hands each alert to the hearer while its message is still in the buffer it arrived in.
-struct Hearing(Arc<dyn Hearer>);
+/// Hands each alert on while its message is still in the buffer it arrived in.
+struct Taking(Arc<dyn Take>);
 
-impl Codec for Hearing {
+impl Codec for Taking {
     type Encode = Request;
     type Decode = ();
     type Encoder = Self;
@@ -116,7 +116,7 @@ impl Codec for Hearing {
     }
 }
 
-impl Encoder for Hearing {
+impl Encoder for Taking {
     type Item = Request;
     type Error = Status;
 
@@ -126,7 +126,7 @@ impl Encoder for Hearing {
     }
 }
 
-impl Decoder for Hearing {
+impl Decoder for Taking {
     type Item = ();
     type Error = Status;
 
@@ -139,9 +139,9 @@ impl Decoder for Hearing {
             copy = message.copy_to_bytes(length);
             &copy[..]
         };
-        let alert = wire::alert(bytes)
+        self.0
+            .message(bytes)
             .map_err(|reason| Status::internal(format!("not an alert: {reason}")))?;
-        self.0.alert(&alert);
         message.advance(message.remaining());
         Ok(Some(()))
     }
@@ -157,7 +157,7 @@ async fn listen(
     let interval = polling_interval.max(Duration::from_millis(1));
     loop {
         match tokio::time::timeout(interval, alerts.next()).await {
-            // The decoder has told the hearer.
+            // The decoder has handed it on.
             Ok(Some(Ok(()))) => {}
             Ok(Some(Err(status))) => return format!("the engine broke off the stream: {status}"),
             Ok(None) => return "the engine ended the stream".to_owned(),
@@ -167,25 +167,4 @@ async fn listen(
             }
         }
     }
-}
-
-fn unreachable(address: &str, error: &dyn std::error::Error) -> Error {
-    Error::Unreachable {
-        address: address.to_owned(),
-        reason: reasons(error),
-    }
-}
-
-/// An error and what caused it: the outermost of tonic's says only "transport error".
-fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.contains(&inner) {
-            text = format!("{text}: {inner}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -11,6 +11,7 @@ mod alert;
 mod ear;
 mod grpc;
 mod http;
+mod json;
 mod tally;
 mod tls;
 pub mod whole;
@@ -29,6 +30,31 @@ use crate::log::Log;
 
 /// Where engines open their gRPC server.
 const DEFAULT_SOCKET: &str = "/run/falco/falco.sock";
+
+/// Takes what arrives, in the form it arrived in, on the thread that receives it.
+trait Take: Send + Sync + 'static {
+    /// JSON, as engines write it; the reason if it is no alert.
+    fn json(&self, text: &[u8]) -> Result<(), String>;
+    /// A message of the outputs API; the reason if it is no alert.
+    fn message(&self, bytes: &[u8]) -> Result<(), String>;
+}
+
+/// Reads only so much of each alert as a [`Hearer`] wants to know.
+struct Heads(Arc<dyn Hearer>);
+
+impl Take for Heads {
+    fn json(&self, text: &[u8]) -> Result<(), String> {
+        let head: json::Head<'_> =
+            serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        self.0.alert(&head.alert());
+        Ok(())
+    }
+
+    fn message(&self, bytes: &[u8]) -> Result<(), String> {
+        self.0.alert(&wire::alert(bytes)?);
+        Ok(())
+    }
+}
 
 /// Is told of every alert, on the thread that receives them: it must not block.
 pub trait Hearer: Send + Sync + 'static {
@@ -89,20 +115,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// Nobody answers at `address`; tonic says why only in what caused its error.
+    /// Nobody answers at `address`.
     fn unreachable(address: &str, error: &dyn std::error::Error) -> Self {
-        let mut reason = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let inner = error.to_string();
-            if !reason.contains(&inner) {
-                reason = format!("{reason}: {inner}");
-            }
-            cause = error.source();
-        }
         Self::Unreachable {
             address: address.to_owned(),
-            reason,
+            reason: crate::error::reasons(error),
         }
     }
 }
@@ -129,20 +146,28 @@ pub fn listen(
     hearer: Arc<dyn Hearer>,
     log: &Log,
 ) -> Result<Ear, Error> {
-    let way = choose(flags, Path::new(DEFAULT_SOCKET).exists())?;
-    let ear = match &way {
-        Way::Socket(path) => grpc::over_socket(path, polling_interval, hearer)?,
+    let ear = receive(flags, polling_interval, Arc::new(Heads(hearer)))?;
+    log.debug("listening for alerts", &[("address", ear.address().into())]);
+    Ok(ear)
+}
+
+/// Receives in the way the flags ask for.
+fn receive(
+    flags: &AlertFlags,
+    polling_interval: Duration,
+    take: Arc<dyn Take>,
+) -> Result<Ear, Error> {
+    match choose(flags, Path::new(DEFAULT_SOCKET).exists())? {
+        Way::Socket(path) => grpc::over_socket(&path, polling_interval, take),
         Way::Port { host, port } => {
             let tls = tls::for_client(flags)?;
-            grpc::over_tcp(host, *port, tls, polling_interval, hearer)?
+            grpc::over_tcp(&host, port, tls, polling_interval, take)
         }
         Way::Http => {
             let tls = tls::for_server(flags)?;
-            http::serve(&flags.http_server_address, tls, hearer)?
+            http::serve(&flags.http_server_address, tls, take)
         }
-    };
-    log.debug("listening for alerts", &[("address", ear.address().into())]);
-    Ok(ear)
+    }
 }
 
 fn choose(flags: &AlertFlags, default_socket_exists: bool) -> Result<Way, Error> {

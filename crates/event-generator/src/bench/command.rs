@@ -129,12 +129,7 @@ fn sources(flags: &BenchFlags, log: &Log) -> Sources {
             ),
         }
     }
-    let files = [&flags.stats_file, &flags.metrics_file];
-    Sources {
-        pid,
-        files: files.into_iter().flatten().cloned().collect(),
-        url: flags.metrics_url.clone(),
-    }
+    flags.counters.sources(pid)
 }
 
 /// An error that has to do with how the engine is set up, with what to set.

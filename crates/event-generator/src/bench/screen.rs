@@ -68,7 +68,7 @@ impl Screen {
         Some(Self {
             terminal,
             interrupt: interrupt.clone(),
-            log: log.with_sink(Arc::clone(&view.lines) as _),
+            log: log.through(Arc::clone(&view.lines) as _).without_colours(),
             view,
         })
     }

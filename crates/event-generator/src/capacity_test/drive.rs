@@ -6,7 +6,7 @@ use ::capacity::diagnosis::{Limits, explain};
 use ::capacity::halving::{Halving, Next};
 use ::capacity::report::Run;
 use ::capacity::round::{Criterion, Phase, Round};
-use ::capacity::search::{Outcome, Plan, Search, Step};
+use ::capacity::search::{Outcome, Plan, Search, Step, Verdict};
 
 use super::progress::Progress;
 use super::stand::{Order, Rest, Stand};
@@ -15,8 +15,10 @@ use crate::load::Schedule;
 
 /// How long the machine is watched before anything is loaded.
 const BASELINE: Duration = Duration::from_secs(3);
-/// A confirmation lasts so many rounds.
-const CONFIRMATION: u32 = 2;
+/// Time for so many rounds is kept for a confirmation.
+const CONFIRMATION: u32 = 5;
+/// How long an engine needs after a round, before that is known.
+const REST: Duration = Duration::from_millis(1500);
 /// Load and rest of a round of the article.
 const ARTICLE_ROUND: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,18 @@ pub(super) struct Course {
     pub(super) raises_alerts: bool,
     /// CPUs of the machine.
     pub(super) cpus: f64,
+}
+
+impl Course {
+    /// How long a round is loaded. An engine at 5 % more than it holds is behind by half a second only
+    /// after ten, so the rounds that decide are long; the ramp only has to find the magnitude.
+    fn length(&self, phase: Phase) -> Duration {
+        match phase {
+            Phase::Ramp => self.round / 2,
+            Phase::Search | Phase::Load => self.round,
+            Phase::Confirm => self.round * 2,
+        }
+    }
 }
 
 /// Measures one size.
@@ -93,33 +107,46 @@ fn search(
     rounds: &mut Vec<Round>,
 ) -> Result<Outcome, Error> {
     let mut search = Search::new(plan);
+    // How long the engine needed after a clean round, at most.
+    let mut rest = REST;
     loop {
-        let (clean, dirty) = search.known();
+        let left = course.deadline.saturating_duration_since(Instant::now());
+        let confirmation = course.length(Phase::Confirm) + rest;
+        if left < confirmation * CONFIRMATION {
+            search.hurry();
+        }
         let (phase, rate) = match search.next() {
             Step::Done(outcome) => return Ok(outcome),
             Step::Offer { phase, rate } => (phase, rate),
         };
-        if Instant::now() >= course.deadline {
-            return Ok(Outcome::TimeUp { rate: clean, dirty });
+        if left < course.length(phase) + rest {
+            return Ok(search.stop());
         }
         let number = number(rounds);
         progress.round(number, phase, Some(rate), search.rounds_left());
-        let length = match phase {
-            Phase::Confirm => course.round * CONFIRMATION,
-            Phase::Ramp | Phase::Search => course.round,
-        };
         let order = Order {
             number,
             phase,
             schedule: Schedule::Rate(rate),
-            seconds: length,
+            seconds: course.length(phase),
             rest: Rest::UntilQuiet(course.most_rest),
         };
+        let began = Instant::now();
         let Some(round) = stand.round(order)? else {
-            return Ok(Outcome::Interrupted { rate: clean });
+            let rate = search.stop().held();
+            return Ok(Outcome::Interrupted { rate });
         };
-        progress.result(&round, course.criterion);
-        search.record(round.achieved, round.is_clean(course.criterion));
+        let idle_others = stand.baseline.map_or(0.0, |idle| idle.other_cpus);
+        let verdict = Verdict {
+            achieved: round.achieved,
+            is_clean: round.is_clean(course.criterion),
+            is_disturbed: round.is_disturbed(idle_others, course.cpus),
+        };
+        if verdict.is_clean {
+            rest = rest.max(began.elapsed().saturating_sub(order.seconds));
+        }
+        progress.result(&round, course.criterion, verdict.is_disturbed);
+        search.record(verdict);
         rounds.push(round);
     }
 }
@@ -152,7 +179,7 @@ fn article(
                 rate: halving.held(),
             });
         };
-        progress.result(&round, course.criterion);
+        progress.result(&round, course.criterion, false);
         let next = halving.record(round.achieved, round.is_clean(course.criterion));
         rounds.push(round);
         if let Next::Done(outcome) = next {

@@ -1,6 +1,7 @@
 //! Starting an engine under its limits, and ending it.
 
 use std::fs::{self, File};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -27,15 +28,15 @@ pub(super) struct Launched {
 }
 
 impl Launched {
-    /// Starts `program` with its arguments under `limits`, on one CPU or on all; what it says goes to
-    /// a file in `folder`.
+    /// Starts `program` with its arguments under `limits`, on these CPUs or on all; what it says goes
+    /// to a file in `folder`.
     ///
     /// # Errors
     /// When the limits cannot be set, or it cannot be started.
     pub(super) fn start(
         program: &[String],
         limits: Limits,
-        cpu: Option<usize>,
+        cpus: Option<&Range<usize>>,
         number: u32,
         folder: &Path,
     ) -> Result<Self, Error> {
@@ -47,7 +48,7 @@ impl Launched {
         let doors = group.as_ref().map(Group::doors).unwrap_or_default();
         let said = folder.join("engine.log");
         let start = || -> std::io::Result<Child> {
-            limited::command(&doors, cpu, program)?
+            limited::command(&doors, cpus, program)?
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(File::create(&said)?)

@@ -7,6 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -17,17 +18,19 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 /// The command that nobody types.
 pub(crate) const NAME: &str = "__limited";
 
-/// The command that becomes `program` inside the groups with these doors, on one CPU or on all.
+/// The command that becomes `program` inside the groups with these doors, on these CPUs or on all.
 pub(super) fn command(
     doors: &[PathBuf],
-    cpu: Option<usize>,
+    cpus: Option<&Range<usize>>,
     program: &[String],
 ) -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg(NAME)
         .arg(std::process::id().to_string())
-        .arg(cpu.map_or("-".to_owned(), |cpu| cpu.to_string()))
+        .arg(cpus.map_or("-".to_owned(), |cpus| {
+            format!("{}-{}", cpus.start, cpus.end)
+        }))
         .args(doors)
         .arg("--")
         .args(program);
@@ -35,16 +38,17 @@ pub(super) fn command(
 }
 
 /// Plays that command, if the arguments ask for it:
-/// `__limited PARENT CPU DOOR… -- PROGRAM ARGUMENT…`, with `-` for any CPU.
+/// `__limited PARENT CPUS DOOR… -- PROGRAM ARGUMENT…`. CPUs are `FIRST-END`, without the end, or `-` for
+/// all.
 /// Returns only when it is not meant, or with what kept it from becoming the other program.
 pub(crate) fn main(arguments: &[OsString]) -> Option<ExitCode> {
-    let [_, name, parent, cpu, rest @ ..] = arguments else {
+    let [_, name, parent, cpus, rest @ ..] = arguments else {
         return None;
     };
     if name != NAME {
         return None;
     }
-    let error = become_program(parent, cpu, rest);
+    let error = become_program(parent, cpus, rest);
     crate::log::Log::to_stderr(crate::log::Level::Info, crate::log::Format::Text).fatal(
         "error starting the engine",
         &[("error", error.to_string().into())],
@@ -62,7 +66,13 @@ pub(super) fn stay_on(cpus: impl IntoIterator<Item = usize>) -> io::Result<()> {
     Ok(())
 }
 
-fn become_program(parent: &OsStr, cpu: &OsStr, rest: &[OsString]) -> io::Error {
+fn range(text: &str) -> Option<(usize, usize)> {
+    let (first, end) = text.split_once('-')?;
+    let (first, end) = (first.parse().ok()?, end.parse().ok()?);
+    (first < end).then_some((first, end))
+}
+
+fn become_program(parent: &OsStr, cpus: &OsStr, rest: &[OsString]) -> io::Error {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let Some(end) = rest.iter().position(|argument| argument == "--") else {
         return invalid();
@@ -83,10 +93,13 @@ fn become_program(parent: &OsStr, cpu: &OsStr, rest: &[OsString]) -> io::Error {
     if !lives {
         return io::Error::other("the event generator has ended");
     }
-    if let Some(cpu) = cpu.to_str().and_then(|text| text.parse().ok())
-        && let Err(error) = stay_on([cpu])
+    if let Some((first, end)) = cpus.to_str().and_then(range)
+        && let Err(error) = stay_on(first..end)
     {
-        return io::Error::other(format!("cannot stay on CPU {cpu}: {error}"));
+        return io::Error::other(format!(
+            "cannot stay on CPUs {first} to {}: {error}",
+            end - 1
+        ));
     }
     for door in doors {
         if let Err(error) = fs::write(door, std::process::id().to_string()) {

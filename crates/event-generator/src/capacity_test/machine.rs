@@ -22,7 +22,41 @@ pub(super) fn machine() -> Machine {
         model: value(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "CPU".to_owned()),
         kernel: uname().release().to_string_lossy().into_owned(),
         memory: memory.unwrap_or(0) * 1024,
+        speed: None,
     }
+}
+
+/// How fast the CPU is that this thread runs on: turns per second of a fixed calculation. The most of
+/// some tries, so that being interrupted does not show, but a slower clock or a busy neighbour does.
+pub(super) fn speed() -> f64 {
+    const TRIES: usize = 10;
+    const TRY: Duration = Duration::from_millis(10);
+    // Larger than the caches nearest to a CPU, which its neighbours do not share.
+    let mut table = vec![1_u64; 1 << 16];
+    (0..TRIES)
+        .map(|_| {
+            let (begin, mut turns) = (Instant::now(), 0_u64);
+            while begin.elapsed() < TRY {
+                turn(&mut table);
+                turns += 1;
+            }
+            turns as f64 / begin.elapsed().as_secs_f64()
+        })
+        .fold(0.0, f64::max)
+}
+
+/// Some thousand steps, each of which has to wait for the one before.
+fn turn(table: &mut [u64]) {
+    let mut at = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..4096 {
+        at ^= at << 13;
+        at ^= at >> 7;
+        at ^= at << 17;
+        let place = at as usize % table.len();
+        table[place] = table[place].wrapping_add(at);
+        at = at.wrapping_add(table[place]) | 1;
+    }
+    std::hint::black_box(table);
 }
 
 /// CPUs that this process may use.
@@ -36,6 +70,7 @@ pub(super) fn cpus() -> u32 {
 pub(super) struct Spent {
     at: Instant,
     machine: Duration,
+    stolen: Duration,
     own: Duration,
 }
 
@@ -44,6 +79,8 @@ pub(super) struct Spent {
 pub(super) struct Busy {
     /// On the whole machine.
     pub(super) machine: f64,
+    /// Wanted, and used by other machines on the same hardware instead.
+    pub(super) stolen: f64,
     /// In this process and the children that it waited for.
     pub(super) own: f64,
 }
@@ -56,6 +93,7 @@ impl Spent {
         Self {
             at: Instant::now(),
             machine: ticks(machine_ticks(&stat)),
+            stolen: ticks(stolen_ticks(&stat)),
             own: ticks(own_ticks(&own)),
         }
     }
@@ -63,9 +101,11 @@ impl Spent {
     /// What was busy from here until `later`.
     pub(super) fn until(&self, later: &Self) -> Busy {
         let wall = (later.at - self.at).as_secs_f64().max(1e-9);
+        let cpus = |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64() / wall;
         Busy {
-            machine: later.machine.saturating_sub(self.machine).as_secs_f64() / wall,
-            own: later.own.saturating_sub(self.own).as_secs_f64() / wall,
+            machine: cpus(self.machine, later.machine),
+            stolen: cpus(self.stolen, later.stolen),
+            own: cpus(self.own, later.own),
         }
     }
 }
@@ -74,18 +114,27 @@ fn ticks(count: u64) -> Duration {
     Duration::from_secs_f64(count as f64 / clock_ticks_per_second().max(1) as f64)
 }
 
-/// All but idle time and time waiting for disks; time of guests is in that of users already.
+/// Busy time of all CPUs: all but idle time (the fourth field), time waiting for disks and stolen time;
+/// time of guests is in that of users already.
 fn machine_ticks(stat: &str) -> u64 {
+    let fields = all_cpus(stat);
+    fields.iter().take(7).sum::<u64>() - fields.iter().skip(3).take(2).sum::<u64>()
+}
+
+/// Time that the hypervisor gave to others although this machine wanted it: the eighth field.
+fn stolen_ticks(stat: &str) -> u64 {
+    all_cpus(stat).get(7).copied().unwrap_or(0)
+}
+
+/// The fields of the line for all CPUs, in ticks.
+fn all_cpus(stat: &str) -> Vec<u64> {
     stat.lines()
         .next()
         .unwrap_or_default()
         .split_whitespace()
         .skip(1)
-        .take(8)
-        .enumerate()
-        .filter(|(at, _)| *at != 3 && *at != 4)
-        .filter_map(|(_, text)| text.parse::<u64>().ok())
-        .sum()
+        .map_while(|text| text.parse().ok())
+        .collect()
 }
 
 /// Fields 14 to 17 of `/proc/self/stat`: ours and that of children that have ended.
@@ -104,11 +153,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idle_time_is_not_busy() {
-        assert_eq!(
-            machine_ticks("cpu  1 2 3 1000 500 4 5 6 70 80\ncpu0 9\n"),
-            21
-        );
+    fn idle_and_stolen_time_is_not_busy() {
+        let stat = "cpu  1 2 3 1000 500 4 5 6 70 80\ncpu0 9\n";
+        assert_eq!((machine_ticks(stat), stolen_ticks(stat)), (15, 6));
+        assert_eq!((machine_ticks(""), stolen_ticks("")), (0, 0));
     }
 
     #[test]

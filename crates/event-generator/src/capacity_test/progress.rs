@@ -95,7 +95,7 @@ impl<'a> Progress<'a> {
             "size {} of {}, round {number} ({}) at {rate}; about {} left",
             self.size.get(),
             self.sizes,
-            name(phase),
+            phase.name(),
             time_text(self.time_left(rounds_left))
         ));
     }
@@ -114,9 +114,9 @@ impl<'a> Progress<'a> {
         here + size * sizes_left
     }
 
-    /// A round is over.
-    pub(super) fn result(&self, round: &Round, criterion: Criterion) {
-        let losses: Vec<String> = round
+    /// A round is over; others took time from it if it `is_disturbed`.
+    pub(super) fn result(&self, round: &Round, criterion: Criterion, is_disturbed: bool) {
+        let mut losses: Vec<String> = round
             .losses(criterion)
             .iter()
             .map(|loss| match loss {
@@ -126,10 +126,13 @@ impl<'a> Progress<'a> {
                 Loss::Time => "fell behind".to_owned(),
             })
             .collect();
+        if is_disturbed {
+            losses.push("disturbed".to_owned());
+        }
         let percent = |cpus: f64| format!("{:.0}%", 100.0 * cpus);
         if self.bar.is_none() {
             self.log.info(
-                &format!("round #{} ({})", round.number, name(round.phase)),
+                &format!("round #{} ({})", round.number, round.phase.name()),
                 &[
                     ("done", format!("{:.0}/s", round.achieved).into()),
                     (
@@ -163,7 +166,7 @@ impl<'a> Progress<'a> {
         self.line(&format!(
             "round {:>2} {:<8} {:>10.0}/s  engine {:>4}  {}",
             round.number,
-            name(round.phase),
+            round.phase.name(),
             round.achieved,
             round.engine_cpus.map_or("–".to_owned(), percent),
             if losses.is_empty() {
@@ -195,14 +198,6 @@ impl Drop for Progress<'_> {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-    }
-}
-
-fn name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Ramp => "ramp",
-        Phase::Search => "search",
-        Phase::Confirm => "confirm",
     }
 }
 

@@ -9,7 +9,7 @@ use ::capacity::round::{ActionTime, Latency, Phase, Round};
 
 use super::cgroup;
 use super::launch::Launched;
-use super::machine::{Busy, Spent};
+use super::machine::{self, Busy, Spent};
 use crate::alerts::{Ear, Tally};
 use crate::load::{Done, Load, Schedule};
 use crate::watch::{EngineCounters, Process, Watch};
@@ -18,7 +18,7 @@ use crate::{Error, Interrupt};
 /// Time between two samples.
 const TICK: Duration = Duration::from_secs(1);
 /// How often the rest is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+const GLANCE: Duration = Duration::from_millis(25);
 /// Nothing must have come for so long before a rest is over.
 const SILENCE: Duration = Duration::from_millis(600);
 /// An engine that uses less than this share of a CPU more than when it is idle has caught up.
@@ -48,6 +48,8 @@ pub(super) struct Stand<'a> {
     pub(super) samples: Vec<TimedSample>,
     /// What was idle.
     pub(super) baseline: Option<Baseline>,
+    /// Turns per second of the machine when the test began.
+    pub(super) full_speed: f64,
 }
 
 /// What to do in a round.
@@ -123,6 +125,7 @@ impl Stand<'_> {
     /// # Errors
     /// When the engine ends, or alerts can come no more.
     pub(super) fn round(&mut self, order: Order) -> Result<Option<Round>, Error> {
+        let speed = machine::speed() / self.full_speed;
         let before = self.mark()?;
         self.tally.begin();
         let mut seen = self.seen(0);
@@ -148,7 +151,9 @@ impl Stand<'_> {
         };
         let after = self.mark()?;
         let marks = [&before, &loaded, &after];
-        Ok(Some(self.conclude(order, &done, marks, catch_up)))
+        let round = self.conclude(order, &done, marks, catch_up);
+        let speed = Some(speed);
+        Ok(Some(Round { speed, ..round }))
     }
 
     /// Rests, and says how long the engine took to catch up in seconds, or that it had not by the
@@ -260,6 +265,8 @@ impl Stand<'_> {
                 .max(),
             load_cpus: busy.own,
             other_cpus: others(busy, engine),
+            stolen_cpus: busy.stolen,
+            speed: None,
             catch_up,
             latency: (has_alerts && !latency.is_empty()).then(|| Latency {
                 p50: milliseconds(0.5),

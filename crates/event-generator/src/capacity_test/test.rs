@@ -1,6 +1,7 @@
 //! A capacity test: all sizes, one after another.
 
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +20,11 @@ use super::progress::Progress;
 use super::stand::Stand;
 use super::{folder, limited, machine, results};
 use crate::alerts::{self, Ear, Tally};
-use crate::cli::{AlertFlags, CapacityFlags, Given};
+use crate::cli::{AlertFlags, CapacityFlags, Given, Pin};
 use crate::load::{Descriptors, Load, Task};
 use crate::log::Log;
 use crate::selection::Selection;
-use crate::watch::{Process, Sources, Watch};
+use crate::watch::{Process, Watch};
 use crate::{Error, Interrupt};
 
 /// The load of the article.
@@ -46,9 +47,10 @@ pub(super) fn run(
     interrupt: &Interrupt,
     log: &Log,
 ) -> Result<ExitCode, Error> {
-    let test = Test::new(flags, interrupt)?;
+    let mut test = Test::new(flags, interrupt)?;
     remove_leftovers(log);
     test.pin_load()?;
+    test.machine.speed = Some(machine::speed());
     let sizes = test.sizes();
     let progress = Progress::new(log, sizes.len(), flags.plain);
     let began = Instant::now();
@@ -93,6 +95,30 @@ pub(super) fn run(
     })
 }
 
+/// The CPUs that only the engine is to use, if it is to have some.
+///
+/// # Errors
+/// When that is wanted and there are too few.
+fn engine_cpus(flags: &CapacityFlags, machine: u32) -> Result<Option<Range<usize>>, Error> {
+    let largest = flags.cpus.iter().copied().reduce(f64::max);
+    // Most of an engine is one thread.
+    let wanted = largest.map_or(1, |cpus| cpus.ceil() as usize);
+    let machine = machine as usize;
+    let is_possible = wanted < machine;
+    match flags.pin {
+        Pin::Never => return Ok(None),
+        Pin::Auto if largest.is_none() || flags.article || !is_possible => return Ok(None),
+        Pin::Always if !is_possible => {
+            return Err(Error::Flags(format!(
+                "--pin needs {} CPUs, {wanted} for the engine and one for the load; there are {machine}",
+                wanted + 1
+            )));
+        }
+        Pin::Auto | Pin::Always => {}
+    }
+    Ok(Some(machine - wanted..machine))
+}
+
 /// What a killed run left behind.
 fn remove_leftovers(log: &Log) {
     if let Ok(hierarchies) = Hierarchies::find() {
@@ -116,6 +142,8 @@ struct Test<'a> {
     program: Vec<String>,
     workers: u16,
     machine: report::Machine,
+    /// CPUs of the engine, the last ones, where it and the load have their own.
+    engine_cpus: Option<Range<usize>>,
 }
 
 impl<'a> Test<'a> {
@@ -132,7 +160,9 @@ impl<'a> Test<'a> {
                     .to_owned(),
             ));
         }
-        if flags.pid.is_some() && !(flags.cpus.is_empty() && flags.memory.is_none() && !flags.pin) {
+        if flags.pid.is_some()
+            && !(flags.cpus.is_empty() && flags.memory.is_none() && flags.pin != Pin::Always)
+        {
             return Err(Error::Flags(
                 "--cpus, --memory and --pin need --engine-cmd: a running engine is measured with the \
                  limits that it has"
@@ -140,11 +170,7 @@ impl<'a> Test<'a> {
             ));
         }
         let machine = machine::machine();
-        if flags.pin && machine.cpus < 2 {
-            return Err(Error::Flags(
-                "--pin needs two CPUs, one for the engine and one for the load".to_owned(),
-            ));
-        }
+        let engine_cpus = engine_cpus(flags, machine.cpus)?;
         let named = program.first().map(String::as_str);
         let kind = flags
             .engine
@@ -158,11 +184,9 @@ impl<'a> Test<'a> {
                 says: None,
             },
         };
-        let load_cpus = if flags.pin {
-            machine.cpus - 1
-        } else {
-            machine.cpus
-        };
+        let load_cpus = engine_cpus
+            .as_ref()
+            .map_or(machine.cpus as usize, |cpus| cpus.start);
         let workers = if flags.article {
             1
         } else {
@@ -177,6 +201,7 @@ impl<'a> Test<'a> {
             program,
             workers,
             machine,
+            engine_cpus,
         })
     }
 
@@ -192,14 +217,11 @@ impl<'a> Test<'a> {
         }
     }
 
-    /// With --pin, the engine has the last CPU and the load the others.
-    fn engine_cpu(&self) -> Option<usize> {
-        self.flags.pin.then(|| self.machine.cpus as usize - 1)
-    }
-
     fn pin_load(&self) -> Result<(), Error> {
-        match self.engine_cpu() {
-            Some(cpu) => limited::stay_on(0..cpu).map_err(Error::io("keep the load on its CPUs")),
+        match &self.engine_cpus {
+            Some(cpus) => {
+                limited::stay_on(0..cpus.start).map_err(Error::io("keep the load on its CPUs"))
+            }
             None => Ok(()),
         }
     }
@@ -243,7 +265,7 @@ impl<'a> Test<'a> {
                 open_loop: !flags.article,
                 criterion: self.criterion(),
                 precision: flags.precision,
-                pinned: flags.pin,
+                pinned: self.engine_cpus.is_some(),
                 alerts: String::new(),
             },
             runs: Vec::new(),
@@ -292,6 +314,7 @@ impl<'a> Test<'a> {
             began,
             samples: Vec::new(),
             baseline: None,
+            full_speed: self.machine.speed.unwrap_or(1.0),
         };
         drive::run(stand, limits, self.course(deadline), progress)
     }
@@ -346,23 +369,14 @@ impl<'a> Test<'a> {
         log: &Log,
     ) -> Result<UnderTest, Error> {
         let flags = self.flags;
-        let mut files: Vec<PathBuf> = [&flags.stats_file, &flags.metrics_file]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        let url = flags.metrics_url.clone();
+        let mut sources = flags.counters.sources(flags.pid);
         let listen =
             |alert_flags: &AlertFlags| alerts::listen(alert_flags, POLLING, tally.clone(), log);
         let hears = self.raises_alerts();
         if self.program.is_empty() {
             let pid = flags.pid.unwrap_or_default();
             let ear = hears.then(|| listen(&flags.alerts)).transpose()?;
-            let watch = Watch::start(&Sources {
-                pid: Some(pid),
-                files,
-                url,
-            })?;
+            let watch = Watch::start(&sources)?;
             return Ok(UnderTest {
                 launched: None,
                 ear,
@@ -383,7 +397,7 @@ impl<'a> Test<'a> {
                 _ => self.engine.channel(),
             };
             self.point(&mut alert_flags, &wanted, &socket);
-            files.push(counters.clone());
+            sources.files.push(counters.clone());
             channel = Some(wanted);
         }
         // Over HTTP the engine calls us, so we are there first.
@@ -397,11 +411,11 @@ impl<'a> Test<'a> {
             });
             command.extend(self.engine.arguments(channel, &socket, &url, &counters));
         }
-        let mut launched = Launched::start(&command, limits, self.engine_cpu(), number, folder)?;
-        let own = files.clone();
+        let mut launched =
+            Launched::start(&command, limits, self.engine_cpus.as_ref(), number, folder)?;
         launched.wait_until(flags.start_timeout, self.interrupt, || {
-            own.iter()
-                .all(|file| file.metadata().is_ok_and(|data| data.len() > 0))
+            let mut files = sources.files.iter();
+            files.all(|file| file.metadata().is_ok_and(|data| data.len() > 0))
         })?;
         if hears && ear.is_none() {
             let mut heard = Err(Error::Engine("has no alerts".to_owned()));
@@ -412,12 +426,8 @@ impl<'a> Test<'a> {
             ear = Some(heard?);
         }
         let pid = launched.pid();
-        let watch = Watch::start(&Sources {
-            pid: Some(pid),
-            files,
-            url,
-        })
-        .map_err(|error| launched.explain(error.into()))?;
+        sources.pid = Some(pid);
+        let watch = Watch::start(&sources).map_err(|error| launched.explain(error.into()))?;
         Ok(UnderTest {
             launched: Some(launched),
             ear,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::flags::AlertFlags;
+use super::flags::{AlertFlags, CounterFlags};
 use crate::capacity_test::Kind;
 use crate::go::parse_duration;
 use crate::load::SyscallLoad;
@@ -41,9 +41,10 @@ pub struct CapacityFlags {
     /// Memory of the engine, like 512Mi
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<u64>,
-    /// Keep the engine on the last CPU and the load on the others
-    #[arg(long)]
-    pub pin: bool,
+    /// Keep the engine on the last CPUs, as many as its largest size needs, and the load on the others
+    #[arg(long, value_name = "WHEN", default_value = "auto", default_missing_value = "always",
+          num_args = 0..=1, require_equals = true)]
+    pub pin: Pin,
     /// Do it exactly as in the article: one thread, a pause that halves, 5 s of load and 5 s of
     /// rest, drops of the kernel alone, stop at the first
     #[arg(long, conflicts_with_all = ["syscalls", "workers", "precision", "start_rate"])]
@@ -63,8 +64,8 @@ pub struct CapacityFlags {
     /// Most operations per second that are offered
     #[arg(long, value_name = "RATE", default_value = "100000000", value_parser = parse_rate)]
     pub max_rate: f64,
-    /// How long a round is loaded
-    #[arg(long, value_name = "DURATION", default_value = "4s", value_parser = parse_duration)]
+    /// How long a round is loaded; half as long while rates double, twice as long for a confirmation
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
     pub round_duration: Duration,
     /// How long to wait, at most, for the engine to catch up after a round
     #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = parse_duration)]
@@ -75,15 +76,9 @@ pub struct CapacityFlags {
     /// How long the engine may take to start
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub start_timeout: Duration,
-    /// Statistics file of the engine (`-s`), for --pid and --as-is
-    #[arg(long, value_name = "FILE")]
-    pub stats_file: Option<PathBuf>,
-    /// Metrics file of the engine (`metrics.output_file`), for --pid and --as-is
-    #[arg(long, value_name = "FILE")]
-    pub metrics_file: Option<PathBuf>,
-    /// Prometheus endpoint of the engine, like http://127.0.0.1:8765/metrics
-    #[arg(long, value_name = "URL")]
-    pub metrics_url: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at the type")]
+    pub counters: CounterFlags,
     /// Beginning of the names of the result files: `.json`, `.md` and `.html` are added
     #[arg(short, long, value_name = "PATH", default_value = "capacity")]
     pub output: PathBuf,
@@ -96,6 +91,18 @@ pub struct CapacityFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at the type")]
     pub alerts: AlertFlags,
+}
+
+/// When load and engine have CPUs of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Pin {
+    /// Where `--cpus` says how many the engine needs, and there are more. The rounds of the article are
+    /// never pinned.
+    Auto,
+    /// Or not at all.
+    Always,
+    /// Each runs where the kernel puts it.
+    Never,
 }
 
 /// What else `capacity` can do.

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::go::parse_duration;
 use crate::load::SyscallLoad;
 use crate::log::{Format, Level};
-use crate::watch::EngineKind;
+use crate::watch::{EngineKind, Sources};
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug)]
@@ -148,15 +148,9 @@ pub struct BenchFlags {
     /// The engine: finds its process if --pid is not given, and knows what to set in it
     #[arg(long, value_name = "NAME")]
     pub engine: Option<EngineKind>,
-    /// Statistics file that the engine writes (its -s), to set its counters beside what is lost
-    #[arg(long, value_name = "FILE")]
-    pub stats_file: Option<PathBuf>,
-    /// Metrics file that the engine writes (its metrics.output_file), for the same
-    #[arg(long, value_name = "FILE")]
-    pub metrics_file: Option<PathBuf>,
-    /// Where the engine answers Prometheus, such as http://127.0.0.1:8765/metrics, for the same
-    #[arg(long, value_name = "URL")]
-    pub metrics_url: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at the type")]
+    pub counters: CounterFlags,
     /// Lines as they come, also on a terminal, where else there is a live screen
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", hide_default_value = true, action = clap::ArgAction::Set)]
     pub plain: bool,
@@ -166,6 +160,32 @@ pub struct BenchFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at the type")]
     pub alerts: AlertFlags,
+}
+
+/// Where an engine says what it counts.
+#[derive(Args, Clone, Default, Debug)]
+pub struct CounterFlags {
+    /// Statistics file that the engine writes (its -s)
+    #[arg(long, value_name = "FILE")]
+    pub stats_file: Option<PathBuf>,
+    /// Metrics file that the engine writes (its metrics.output_file)
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
+    /// Where the engine answers Prometheus, such as http://127.0.0.1:8765/metrics
+    #[arg(long, value_name = "URL")]
+    pub metrics_url: Option<String>,
+}
+
+impl CounterFlags {
+    /// The sources for the engine with this process.
+    pub fn sources(&self, pid: Option<u32>) -> Sources {
+        let files = [&self.stats_file, &self.metrics_file];
+        Sources {
+            pid,
+            files: files.into_iter().flatten().cloned().collect(),
+            url: self.metrics_url.clone(),
+        }
+    }
 }
 
 /// Where alerts come from.

@@ -12,10 +12,10 @@ mod settings;
 mod suite;
 
 pub use act::{ContainerRuntime, Correlate, FollowFlags, PassFlags, RunCommandFlags, TestFlags};
-pub use capacity::{CapacityCommand, CapacityFlags};
+pub use capacity::{CapacityCommand, CapacityFlags, Pin};
 pub use flags::{
-    AlertFlags, BenchFlags, Common, Given, KubernetesFlags, ListFlags, ListFormat, RunFlags,
-    SecurityMode,
+    AlertFlags, BenchFlags, Common, CounterFlags, Given, KubernetesFlags, ListFlags, ListFormat,
+    RunFlags, SecurityMode,
 };
 pub use suite::{
     ExplainFormat, ReportFormat, SuiteCommand, SuiteExplainFlags, SuiteFlags, SuiteRunFlags,

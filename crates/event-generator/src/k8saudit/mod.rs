@@ -88,7 +88,7 @@ fn failed(step: impl Into<String>, reason: String) -> Failure {
 }
 
 fn connect(flags: &KubernetesFlags) -> Result<Connection, Refusal> {
-    let wrong = |error: &dyn std::error::Error| Refusal::Wrong(reasons(error));
+    let wrong = |error: &dyn std::error::Error| Refusal::Wrong(crate::error::reasons(error));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -108,20 +108,6 @@ fn connect(flags: &KubernetesFlags) -> Result<Connection, Refusal> {
     })
 }
 
-/// An error and what caused it.
-fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.contains(&inner) {
-            text = format!("{text}: {inner}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 async fn create_and_delete(
     connection: &Connection,
     objects: &[Object],
@@ -136,7 +122,7 @@ async fn create_and_delete(
         match manifest(object, name, rule) {
             Ok(manifest) => match api.create(&PostParams::default(), &manifest).await {
                 Ok(made) => created.push((object, api, made.name_any())),
-                Err(error) => result = Err(failed(step(), reasons(&error))),
+                Err(error) => result = Err(failed(step(), crate::error::reasons(&error))),
             },
             Err(error) => result = Err(failed(step(), error.to_string())),
         }
@@ -148,7 +134,10 @@ async fn create_and_delete(
     for (object, api, name) in created.into_iter().rev() {
         let at_once = DeleteParams::default().grace_period(0);
         if let Err(error) = api.delete(&name, &at_once).await {
-            let failure = failed(format!("delete {} {name}", object.kind), reasons(&error));
+            let failure = failed(
+                format!("delete {} {name}", object.kind),
+                crate::error::reasons(&error),
+            );
             result = result.and(Err(failure));
         }
     }

@@ -67,11 +67,6 @@ impl Log {
         }
     }
 
-    /// The same lines to another place, without colours.
-    pub fn with_sink(&self, sink: Arc<Mutex<dyn Write + Send>>) -> Self {
-        Self::to(sink, self.level, self.format)
-    }
-
     /// Whether lines are for people.
     pub fn is_text(&self) -> bool {
         self.format == Format::Text
@@ -82,6 +77,14 @@ impl Log {
         Self {
             sink,
             ..self.clone()
+        }
+    }
+
+    /// The same lines without colours.
+    pub fn without_colours(self) -> Self {
+        Self {
+            colours: false,
+            ..self
         }
     }
 

@@ -197,7 +197,7 @@ fn all(
     interrupt: &Interrupt,
     log: &Log,
 ) -> Result<Vec<(Test, Ran)>, Error> {
-    super::child::sweep_cgroups();
+    action::sandbox::sweep();
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, Ran)>> = Mutex::default();
     let marks = tests

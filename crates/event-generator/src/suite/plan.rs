@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 
 use rustix::fs::{MemfdFlags, SealFlags};
 use serde::{Deserialize, Serialize};
@@ -49,8 +50,8 @@ pub(super) enum Stage {
 pub(super) struct Surroundings {
     /// Whether files are changed in place instead of in memory.
     pub(super) in_place: bool,
-    /// The id of the container, if there is to be one.
-    pub(super) container: Option<String>,
+    /// The control groups of the container, if there is to be one.
+    pub(super) container: Option<Vec<PathBuf>>,
     /// Whether the network is private.
     pub(super) network: bool,
 }

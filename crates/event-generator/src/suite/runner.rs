@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use action::sandbox::Cgroups;
 use suite::Test;
 
 use super::channel::{Heard, Listener, Message, channel};
@@ -79,10 +80,8 @@ pub(super) fn run(
 
 /// What a test needs around it, and whether that can be had.
 fn surroundings(test: &Test, in_place: bool) -> Result<Surroundings, String> {
-    let container = match &test.container {
-        Some(_) => Some(child::new_container().map_err(|error| error.to_string())?),
-        None => None,
-    };
+    // The groups are made when all else is known to be possible.
+    let container = test.container.as_ref().map(|_| Vec::new());
     let network = container.is_some() || child::needs_network(test);
     let is_root = rustix::process::geteuid().is_root();
     if !is_root && (container.is_some() || network || !in_place) {
@@ -119,13 +118,23 @@ fn attempt(
 ) -> Result<(), String> {
     let internal = |error: io::Error| format!("cannot start the test: {error}");
     let (listener, speaker) = channel().map_err(internal)?;
+    let mut surroundings = surroundings.clone();
+    // Removed when the test has ended.
+    let _groups = match &mut surroundings.container {
+        Some(dirs) => {
+            let groups = Cgroups::make(|_| ()).map_err(|failure| failure.to_string())?;
+            groups.dirs().clone_into(dirs);
+            Some(groups)
+        }
+        None => None,
+    };
     let plan = Plan {
         stage: Stage::Keeper,
         report: number(&speaker.0),
         token: token.to_owned(),
         test: test.clone(),
         launches: Vec::new(),
-        surroundings: surroundings.clone(),
+        surroundings,
     };
     let memfd = plan.seal().map_err(internal)?;
     let mut command = Command::new("/proc/self/exe");
@@ -175,9 +184,6 @@ fn attempt(
             Ok(Heard::Nothing) => {}
             Ok(Heard::End) | Err(_) => break,
         }
-    }
-    if let Some(id) = &surroundings.container {
-        child::remove_cgroups(id);
     }
     outcome
 }

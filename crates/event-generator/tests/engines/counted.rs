@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use action::Prepared;
 use event_generator::load::Task;
@@ -44,11 +44,14 @@ fn posting(alerts: impl Fn() -> Vec<String> + Clone + Send + Sync + 'static) -> 
 
 #[test]
 fn latency_is_from_the_event_to_the_alert() {
-    let age = Duration::from_millis(100);
-    // The round begins after the first event would have happened, so make it a little older.
+    let age = Duration::from_millis(50);
     let result = posting(move || {
-        std::thread::sleep(age);
-        vec![aged(age / 2, "{}")]
+        // Now, in this round; the alert follows when it is so old.
+        let happened = Instant::now();
+        while happened.elapsed() < age {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        vec![aged(happened.elapsed(), "{}")]
     });
     let round = &result["rounds"][0];
     let latency = &round["latency"];

@@ -1,6 +1,7 @@
 //! Killed at any moment, the program leaves nothing.
 
-use std::time::Duration;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use crate::traces::{Machine, groups, processes};
 use crate::{program, root, until_none};
@@ -25,11 +26,13 @@ fn kill(times: u64, flags: &[&str], repaired: bool) {
             flags,
         ]
         .concat();
-        let mut child = program(&arguments).spawn().unwrap();
-        // A moment in the first half second: in the middle of some actions.
-        let moment = time.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 500_000;
-        std::thread::sleep(Duration::from_micros(moment));
+        let mut child = program(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        // In the middle of some actions: after as many lines as up to fifty have to say.
+        let lines = time.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 50;
+        let said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let read = said.take(lines as usize).map_while(Result::ok).count();
         child.kill().unwrap();
+        assert_eq!(read as u64, lines, "it ended by itself");
         child.wait().unwrap();
         let pid = child.id();
         until_none("processes are left", || processes(pid));

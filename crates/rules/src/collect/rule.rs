@@ -6,7 +6,6 @@ use alert::Priority;
 
 use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::item::{Change, Changed, ExceptionItem, Mode, RuleItem, Word};
-use crate::suggest;
 use crate::text::Text;
 
 use super::{Definitions, Order, join};

@@ -14,7 +14,6 @@ use crate::diagnostic::{Code, Diagnostic, Location};
 use crate::item::{CorrelateItem, StepItem, Word};
 use crate::load::EventSource;
 use crate::ruleset::ExtraOutput;
-use crate::suggest;
 use crate::text::Text;
 
 /// An item that compiled.

@@ -175,7 +175,7 @@ impl Checker<'_> {
         for comp in comps.words() {
             let Some(comparison) = comparison(comp.as_str()) else {
                 let names = Operator::ALL.iter().map(|operator| operator.name());
-                let near = crate::suggest::nearest(comp.as_str(), names);
+                let near = suggest::nearest(comp.as_str(), names);
                 let help = near.map(|near| format!("did you mean `{near}`?"));
                 let message = format!("'{}' is not a supported comparison operator", comp.as_str());
                 self.problem(message, comp.span).help.extend(help);

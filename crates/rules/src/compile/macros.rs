@@ -11,7 +11,6 @@ use crate::collect::{Definitions, MacroDef};
 use crate::diagnostic::{Code, Diagnostic, Location, Place};
 use crate::infer;
 use crate::source::Span;
-use crate::suggest;
 
 /// All macros. What could not be understood of them has been reported and is a hole.
 pub(crate) struct Macros {

@@ -6,7 +6,6 @@ use event::{AF_INET, AF_INET6, AF_UNIX, EventInfo, EventType, ParamDetail, Param
 
 use super::process::{Process, address, joined};
 use super::read::{Keys, Reader};
-use crate::suggest;
 use crate::yaml::{Kind, Node};
 
 /// The working directory where a descriptor of a directory is expected.

@@ -7,7 +7,6 @@ use state::{
 };
 
 use super::read::Reader;
-use crate::suggest;
 use crate::yaml::{Kind, Node};
 
 const KEYS: &[&str] = &[

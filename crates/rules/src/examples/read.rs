@@ -7,7 +7,6 @@ use super::{Events, Example, Expected, Step, Written, params};
 use crate::diagnostic::{Code, Diagnostic, Location, Place};
 use crate::ruleset::Ruleset;
 use crate::source::{FileId, Source, Sources, Span};
-use crate::suggest;
 use crate::yaml::{self, Entry, Kind, Node};
 
 const EXAMPLE_KEYS: &[&str] = &["example", "rule", "process", "events", "capture", "expect"];

@@ -7,7 +7,6 @@ use crate::item::{
     Change, Changed, EngineVersion, Item, ListItem, MacroItem, PluginChoice, PluginRequirement,
     Word,
 };
-use crate::suggest;
 use crate::version::Version;
 use crate::yaml::{Entry, Kind, Node};
 

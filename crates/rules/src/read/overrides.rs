@@ -2,7 +2,6 @@
 
 use crate::diagnostic::{Code, Place};
 use crate::item::{Change, Mode};
-use crate::suggest;
 use crate::yaml::{Entry, Kind};
 
 use super::Reader;

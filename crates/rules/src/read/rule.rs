@@ -185,7 +185,7 @@ impl Reader {
             });
         }
         let names = Priority::ALL.iter().map(|priority| priority.name());
-        let help = match crate::suggest::nearest(word.as_str(), names.clone()) {
+        let help = match suggest::nearest(word.as_str(), names.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("priorities are {}", names.collect::<Vec<_>>().join(", ")),
         };

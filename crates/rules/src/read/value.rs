@@ -3,7 +3,6 @@
 use crate::diagnostic::{Code, Place};
 use crate::item::{Spanned, Word};
 use crate::source::{FileId, Span};
-use crate::suggest;
 use crate::yaml::{Entry, Kind, Node};
 
 use super::Reader;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Argument, Errno};
 use crate::schema::Shape;
-use crate::suggest::nearest;
+use suggest::nearest;
 
 /// `500ms`, `2s`, `1.5m`, `1h`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -4,17 +4,16 @@
 //! is, and takes its time. Besides gRPC and HTTP, a test can [follow](follow) what the engine writes.
 
 mod follow;
-mod grpc;
-mod http;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use outputs_api::outputs::Response;
+use prost::Message;
 use serde_json::Value;
 
-use super::{DEFAULT_SOCKET, Ear, Error, Way, choose, tls};
+use super::{Ear, Error, Take, receive};
 use crate::cli::{AlertFlags, FollowFlags};
 use crate::log::Log;
 
@@ -67,20 +66,50 @@ pub fn listen(
             follow::file(path, listener)?
         }
     } else {
-        match choose(alerts, Path::new(DEFAULT_SOCKET).exists())? {
-            Way::Socket(path) => grpc::over_socket(&path, polling_interval, listener)?,
-            Way::Port { host, port } => {
-                let tls = tls::for_client(alerts)?;
-                grpc::over_tcp(&host, port, tls, polling_interval, listener)?
-            }
-            Way::Http => {
-                let tls = tls::for_server(alerts)?;
-                http::serve(&alerts.http_server_address, tls, listener)?
-            }
-        }
+        receive(alerts, polling_interval, Arc::new(Wholes(listener)))?
     };
     log.debug("listening for alerts", &[("address", ear.address().into())]);
     Ok(ear)
+}
+
+/// Reads whole alerts.
+struct Wholes(Arc<dyn Listener>);
+
+impl Take for Wholes {
+    fn json(&self, text: &[u8]) -> Result<(), String> {
+        let alert = from_json(text).inspect_err(|_| self.0.noise())?;
+        self.0.alert(alert);
+        Ok(())
+    }
+
+    fn message(&self, bytes: &[u8]) -> Result<(), String> {
+        let alert = Response::decode(bytes).map_err(|error| error.to_string())?;
+        self.0.alert(Whole {
+            priority: priority(alert.priority),
+            rule: alert.rule,
+            source: alert.source,
+            hostname: alert.hostname,
+            output: alert.output,
+            fields: alert.output_fields.into_iter().collect(),
+        });
+        Ok(())
+    }
+}
+
+/// The name of a priority by its number in the protocol.
+fn priority(number: i32) -> String {
+    const NAMES: [&str; 8] = [
+        "Emergency",
+        "Alert",
+        "Critical",
+        "Error",
+        "Warning",
+        "Notice",
+        "Informational",
+        "Debug",
+    ];
+    let name = usize::try_from(number).ok().and_then(|at| NAMES.get(at));
+    name.map_or_else(|| number.to_string(), |name| (*name).to_owned())
 }
 
 /// Reads an alert as engines write it with `json_output`.

@@ -8,7 +8,7 @@ use rustix::thread::UnshareFlags;
 use suite::{StepKind, Test};
 
 use super::program::Programs;
-use super::{Failure, cgroup, chain, mounts, network, raw};
+use super::{Failure, chain, mounts, network, raw};
 use crate::suite::channel::Speaker;
 use crate::suite::plan::Plan;
 use crate::suite::tree;
@@ -32,8 +32,10 @@ fn keep_test(plan: &mut Plan, speaker: &Speaker) -> Result<u8, Failure> {
     if surroundings.network {
         flags |= UnshareFlags::NEWNET;
     }
-    if let Some(id) = &surroundings.container {
-        cgroup::enter(id).map_err(Failure::at("cgroup of the container"))?;
+    if let Some(groups) = &surroundings.container {
+        for group in groups {
+            action::sandbox::join(group).map_err(Failure::at("cgroup of the container"))?;
+        }
         flags |= UnshareFlags::NEWPID
             | UnshareFlags::NEWUTS
             | UnshareFlags::NEWIPC
@@ -45,7 +47,8 @@ fn keep_test(plan: &mut Plan, speaker: &Speaker) -> Result<u8, Failure> {
             .map_err(Failure::at("host name of the container"))?;
     }
     if surroundings.network {
-        network::set_up(&network::addresses(&plan.test)).map_err(Failure::at("private network"))?;
+        action::netlink::own(&network::addresses(&plan.test))
+            .map_err(Failure::at("private network"))?;
     }
     if surroundings.container.is_some() {
         // The namespace of process ids begins with the next child; mounting its /proc is up to it.
@@ -69,8 +72,7 @@ fn keep_test(plan: &mut Plan, speaker: &Speaker) -> Result<u8, Failure> {
 fn inside(plan: &mut Plan, speaker: &Speaker) -> Result<u8, Failure> {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     if !plan.surroundings.in_place {
-        mounts::set_up(plan.surroundings.container.is_some())
-            .map_err(Failure::at("private files"))?;
+        mounts::set_up(plan.surroundings.container.is_some())?;
     }
     let mut programs = Programs::new(speaker);
     let last = plan.test.processes.len() - 1;

@@ -12,7 +12,6 @@
 
 mod bindings;
 mod call;
-mod cgroup;
 mod chain;
 mod client_server;
 mod http;
@@ -35,9 +34,6 @@ use rustix::process::Signal;
 use super::channel::{Message, Speaker};
 use super::plan::{Plan, Stage};
 
-pub(super) use cgroup::{
-    new_id as new_container, remove as remove_cgroups, sweep as sweep_cgroups,
-};
 pub(super) use keeper::{mounts_something, needs_network};
 
 /// Why a test cannot go on: where, and why.

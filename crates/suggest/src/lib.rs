@@ -1,11 +1,8 @@
-//! "Did you mean".
+//! "Did you mean": the known name that is nearest to a mistyped one.
 
 /// The candidate nearest to `name`, if one is near enough that it may have been meant: at most a
 /// third of its letters are wrong, swapped letters counting once.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count().max(3) / 3).min(4);
     candidates
         .into_iter()
@@ -48,7 +45,15 @@ mod tests {
 
     #[test]
     fn only_near_names_are_suggested() {
-        let names = ["condition", "output", "desc", "priority", "enabled"];
+        let names = [
+            "condition",
+            "output",
+            "desc",
+            "priority",
+            "enabled",
+            "proc.name",
+        ];
+        assert_eq!(nearest("proc.nmae", names), Some("proc.name"));
         assert_eq!(nearest("conditon", names), Some("condition"));
         assert_eq!(nearest("otuput", names), Some("output"));
         assert_eq!(nearest("Enable", names), Some("enabled"));
