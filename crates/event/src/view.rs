@@ -79,6 +79,7 @@ impl<'a> EventView<'a> {
     /// # Errors
     ///
     /// When the bytes are not a whole record of a known type.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ViewError> {
         let truncated = |needed| ViewError::Truncated {
             needed,
@@ -97,32 +98,31 @@ impl<'a> EventView<'a> {
         let record = bytes.get(..declared).ok_or_else(|| truncated(declared))?;
 
         let width = if info.is_large() { 4 } else { 2 };
-        let mut at = HEADER_LEN + count * width;
-        let lengths = record.get(HEADER_LEN..at).ok_or_else(|| truncated(at))?;
+        let start = HEADER_LEN + count * width;
+        let lengths = record
+            .get(HEADER_LEN..start)
+            .ok_or_else(|| truncated(start))?;
         let mut offsets = [0u32; MAX_PARAMS + 1];
-        offsets[0] = at as u32;
-        for index in 0..count {
-            let len = if width == 2 {
-                usize::from(u16::from_le_bytes([
-                    lengths[index * 2],
-                    lengths[index * 2 + 1],
-                ]))
-            } else {
-                read(lengths, index * 4).map_or(0, u32::from_le_bytes) as usize
-            };
-            at = at.saturating_add(len);
-            if at > declared {
-                return Err(ViewError::LengthMismatch {
-                    declared,
-                    computed: at,
-                });
+        offsets[0] = start as u32;
+        // No sum of lengths overflows: there are at most 32, each less than 2³².
+        let mut at = start as u64;
+        let ends = offsets[1..].iter_mut();
+        if width == 2 {
+            for (length, end) in lengths.as_chunks().0.iter().zip(ends) {
+                at += u64::from(u16::from_le_bytes(*length));
+                *end = at as u32;
             }
-            offsets[index + 1] = at as u32;
+        } else {
+            for (length, end) in lengths.as_chunks().0.iter().zip(ends) {
+                at += u64::from(u32::from_le_bytes(*length));
+                *end = at as u32;
+            }
         }
-        if at != declared {
+        // Each part ends before the next: if the last one ends with the record, so do the others.
+        if at != declared as u64 {
             return Err(ViewError::LengthMismatch {
                 declared,
-                computed: at,
+                computed: usize::try_from(at).unwrap_or(usize::MAX),
             });
         }
         Ok(Self {
@@ -134,26 +134,31 @@ impl<'a> EventView<'a> {
     }
 
     /// The bytes of the record, header included.
+    #[inline]
     pub fn record(&self) -> &'a [u8] {
         self.record
     }
 
     /// Nanoseconds since the epoch.
+    #[inline]
     pub fn ts(&self) -> u64 {
         read(self.record, 0).map_or(0, u64::from_le_bytes)
     }
 
     /// The thread that caused it, as numbered in the initial pid namespace; -1 when there is none.
+    #[inline]
     pub fn tid(&self) -> i64 {
         read(self.record, 8).map_or(-1, i64::from_le_bytes)
     }
 
     /// The type code.
+    #[inline]
     pub fn event_type(&self) -> EventType {
         self.info.event_type
     }
 
     /// The row of the event table.
+    #[inline]
     pub fn info(&self) -> &'static EventInfo {
         self.info
     }
@@ -179,12 +184,14 @@ impl<'a> EventView<'a> {
     }
 
     /// How many parameters the record has. May differ from the table's: older writers knew fewer.
+    #[inline]
     pub fn param_count(&self) -> usize {
         self.count
     }
 
     /// The bytes of a parameter; `None` when the record does not have it. Empty means that the
     /// writer could not read it (a null or unreadable pointer).
+    #[inline]
     pub fn param(&self, index: usize) -> Option<&'a [u8]> {
         if index >= self.count {
             return None;
@@ -199,6 +206,7 @@ impl<'a> EventView<'a> {
     }
 
     /// A parameter as a signed number of its own width, sign-extended.
+    #[inline]
     pub fn i64(&self, index: usize) -> Option<i64> {
         let bytes = self.param(index)?;
         match bytes.len() {
@@ -211,6 +219,7 @@ impl<'a> EventView<'a> {
     }
 
     /// A parameter as an unsigned number of its own width.
+    #[inline]
     pub fn u64(&self, index: usize) -> Option<u64> {
         let bytes = self.param(index)?;
         match bytes.len() {
@@ -223,12 +232,14 @@ impl<'a> EventView<'a> {
     }
 
     /// A parameter as an unsigned 32-bit number.
+    #[inline]
     pub fn u32(&self, index: usize) -> Option<u32> {
         u32::try_from(self.u64(index)?).ok()
     }
 
     /// A string parameter without its trailing NUL; `None` when it is absent or empty (a null
     /// pointer, or one that could not be read), or what old writers stored for that.
+    #[inline]
     pub fn str(&self, index: usize) -> Option<&'a [u8]> {
         let bytes = self.param(index)?;
         if bytes == NULL_TEXT {

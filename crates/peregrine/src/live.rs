@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::filter::Chosen;
 use crate::host::HostWatch;
 use crate::housekeeping::{Housekeeping, SourceCounters, wall_clock};
+use crate::memory;
 use crate::signals::Signals;
 
 /// After a batch of this many events the next one is taken without a wait: the engine is behind.
@@ -147,6 +148,7 @@ pub(crate) fn watch(
                     // First what is traced, then what is looked for: no rule waits in vain.
                     source.select(&chosen)?;
                     engine.replace_rules(ruleset);
+                    memory::give_back();
                     tracing::info!(
                         "Watching {} system calls with the new rules",
                         chosen.selection.syscalls.len()

@@ -18,6 +18,7 @@ mod info;
 mod live;
 mod log;
 mod match_capture;
+mod memory;
 mod picture;
 #[cfg(feature = "live")]
 mod probe_source;
@@ -165,11 +166,7 @@ fn start(args: &Args) -> Result<ExitCode> {
         return Err(ptrace::Error::NoCommand.into());
     }
 
-    let loaded = rule_files::load_rules(args, &config)?;
-    rule_files::report_problems(&loaded)?;
-    let ruleset = loaded
-        .ruleset
-        .ok_or_else(|| anyhow!("the rules have errors"))?;
+    let ruleset = rule_files::load_ruleset(args, &config)?;
     run::run(args, &config, ruleset)
 }
 
@@ -285,11 +282,7 @@ fn describe(args: &Args, config: &Config) -> Result<ExitCode> {
 
 /// What the kernel decides for the rules, and what is left to user space.
 fn explain_filter(args: &Args, config: &Config) -> Result<ExitCode> {
-    let loaded = rule_files::load_rules(args, config)?;
-    rule_files::report_problems(&loaded)?;
-    let ruleset = loaded
-        .ruleset
-        .ok_or_else(|| anyhow!("the rules have errors"))?;
+    let ruleset = rule_files::load_ruleset(args, config)?;
     let chosen = filter::choose(&ruleset, config, args.record.is_some());
     let Some(plan) = chosen.plan else {
         bail!(

@@ -11,11 +11,17 @@ use crate::filter::{Chosen, tables};
 use crate::housekeeping::SourceCounters;
 use crate::live::{BEHIND, Drained, Source};
 
-/// Waits between two looks at the rings grow from the first to the second while nothing comes. The
-/// longest one is also how late an event of a quiet machine can be. Looking costs some microseconds,
+/// Waits between two looks at the rings lie between these. The longest one is also how late an event
+/// can be. To wake up costs some microseconds, on a virtual machine as much as a hundred events do,
 /// and what comes within a millisecond at full speed is a small part of a ring.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(5);
+
+/// A wait that brought fewer events than this was too short to pay for itself: the next is longer.
+const TOO_FEW: usize = 1024;
+
+/// After one that brought more, the next is as short as can be.
+const PLENTY: usize = 4096;
 
 /// Records wait in the rings for about this long, for the sake of their order.
 const HELD_BACK: Duration = Duration::from_micros(50);
@@ -79,12 +85,9 @@ impl Source for ProbeSource {
     }
 
     fn pause(&mut self, handled: usize) {
-        if handled > 0 {
-            self.wait = SHORTEST_WAIT;
-        }
+        self.wait = next_wait(self.wait, handled);
         if handled < BEHIND {
             thread::sleep(self.wait);
-            self.wait = (self.wait * 2).min(LONGEST_WAIT);
         }
     }
 
@@ -144,6 +147,15 @@ impl Source for ProbeSource {
     }
 }
 
+/// How long to wait after a wait that brought so many events.
+fn next_wait(wait: Duration, handled: usize) -> Duration {
+    match handled {
+        ..TOO_FEW => (wait * 2).min(LONGEST_WAIT),
+        TOO_FEW..=PLENTY => wait,
+        _ => SHORTEST_WAIT,
+    }
+}
+
 /// Descriptors in the form in which the state takes them.
 fn of_state(files: Vec<probe::OpenFile>) -> OpenFiles {
     files
@@ -180,5 +192,28 @@ fn counters(probe: &Probe) -> SourceCounters {
         too_big: total.too_big,
         other: counters.drops() - total.ring_full.total() - total.too_big,
         filtered: total.filtered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The wait at which it settles with so many events a millisecond.
+    fn settled(rate: f64) -> Duration {
+        let mut wait = SHORTEST_WAIT;
+        for _ in 0..20 {
+            wait = next_wait(wait, (wait.as_secs_f64() * 1e3 * rate) as usize);
+        }
+        wait
+    }
+
+    #[test]
+    fn the_busier_the_machine_the_shorter_the_wait() {
+        let milliseconds = |rate| settled(rate).as_millis();
+        for (rate, expected) in [(0.0, 5), (100.0, 5), (300.0, 4), (600.0, 2), (2000.0, 1)] {
+            assert_eq!(milliseconds(rate), expected, "{rate} events a millisecond");
+        }
+        assert_eq!(next_wait(LONGEST_WAIT, PLENTY + 1), SHORTEST_WAIT);
     }
 }

@@ -8,8 +8,8 @@ use alert::Priority;
 use anyhow::{Context, Result, anyhow, bail};
 use config::{Config, RuleMatching, RuleSelector};
 use rules::{
-    AppendOutput, EventSource, ExtraField, Loaded, Matching, Pick, Selection, Settings, Source,
-    load, report,
+    AppendOutput, EventSource, ExtraField, Loaded, Matching, Pick, Ruleset, Selection, Settings,
+    Source, load, report,
 };
 
 use crate::args::Args;
@@ -48,6 +48,19 @@ pub(crate) fn load_rules(args: &Args, config: &Config) -> Result<Loaded> {
         tracing::info!("Loading rules from: {}", file.name);
     }
     Ok(load(files, sources(config)?, &settings(args, config)?))
+}
+
+/// The rules of these files alone, after saying what is wrong in them.
+///
+/// # Errors
+///
+/// When a file cannot be read, or the rules have errors.
+pub(crate) fn load_ruleset(args: &Args, config: &Config) -> Result<Ruleset> {
+    let loaded = load_rules(args, config)?;
+    report_problems(&loaded)?;
+    loaded
+        .ruleset
+        .ok_or_else(|| anyhow!("the rules have errors"))
 }
 
 /// Checks rules files alone (`-V`).

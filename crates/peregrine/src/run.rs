@@ -27,7 +27,7 @@ use crate::ptrace_source::PtraceSource;
 use crate::recorder::Recorder;
 use crate::signals::Signals;
 use crate::top::TopSocket;
-use crate::{replay, rule_files, summary};
+use crate::{memory, replay, rule_files, summary};
 
 /// How long what waits in outputs may take at the end, when `output_timeout` is shorter.
 const LEAST_TIME_TO_DRAIN: Duration = Duration::from_secs(5);
@@ -279,13 +279,10 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
         chosen.selection.syscalls.len(),
         engine.ruleset().enabled().count()
     );
+    memory::give_back();
     source.begin()?;
     let reload = || {
-        let loaded = rule_files::load_rules(args, config)?;
-        rule_files::report_problems(&loaded)?;
-        let ruleset = loaded
-            .ruleset
-            .ok_or_else(|| anyhow!("the rules have errors"))?;
+        let ruleset = rule_files::load_ruleset(args, config)?;
         let chosen = selection_of(&ruleset, config, args);
         Ok((ruleset, chosen))
     };

@@ -76,3 +76,8 @@ pub use loader::Probe;
 pub use noisy::{Noisy, Spender};
 pub use options::{DynamicSnaplen, LogHook, LogLevel, Options, RING_PRESETS};
 pub use reader::Reader;
+/// Rings in memory, for tests and benches.
+#[cfg(any(test, feature = "memory-rings"))]
+pub mod memory {
+    pub use crate::reader::memory::Rings;
+}

@@ -4,7 +4,7 @@
 //! maker; a fork gets a table of its own, whose contents stay one allocation with the parent's
 //! until either side changes something — most children exec or exit before that.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
@@ -20,7 +20,7 @@ type Map = FxHashMap<i64, Descriptor>;
 #[derive(Default, Debug)]
 struct Table {
     users: u32,
-    map: Arc<Map>,
+    map: Rc<Map>,
 }
 
 /// All descriptor tables.
@@ -41,11 +41,11 @@ const LAST_STANDARD_STREAM: i64 = 2;
 const CANDIDATES: usize = 16;
 
 /// The contents, to change: separated from those of the tables that share them.
-fn own<'a>(map: &'a mut Arc<Map>, stored: &mut usize) -> &'a mut Map {
-    if Arc::strong_count(map) > 1 {
+fn own<'a>(map: &'a mut Rc<Map>, stored: &mut usize) -> &'a mut Map {
+    if Rc::strong_count(map) > 1 {
         *stored += map.len();
     }
-    Arc::make_mut(map)
+    Rc::make_mut(map)
 }
 
 impl Files {
@@ -94,7 +94,7 @@ impl Files {
         if self.map(id).is_empty() {
             return FilesId::default();
         }
-        let map = Arc::clone(&self.tables[id.0 as usize].map);
+        let map = Rc::clone(&self.tables[id.0 as usize].map);
         counters.n_fds += map.len() as u64;
         self.add(map)
     }
@@ -108,10 +108,10 @@ impl Files {
         table.users = table.users.saturating_sub(1);
         if table.users == 0 {
             counters.n_fds = counters.n_fds.saturating_sub(table.map.len() as u64);
-            if Arc::strong_count(&table.map) == 1 {
+            if Rc::strong_count(&table.map) == 1 {
                 self.stored -= table.map.len();
             }
-            table.map = Arc::default();
+            table.map = Rc::default();
             self.free.push(id);
         }
     }
@@ -156,8 +156,12 @@ impl Files {
 
     pub(crate) fn remove(&mut self, id: FilesId, fd: i64, counters: &mut Counters) {
         let map = &mut self.tables[id.0 as usize].map;
-        if map.contains_key(&fd) {
-            own(map, &mut self.stored).remove(&fd);
+        // Contents that are shared stay so when there is nothing to remove.
+        let mut removed = None;
+        if Rc::strong_count(map) == 1 || map.contains_key(&fd) {
+            removed = own(map, &mut self.stored).remove(&fd);
+        }
+        if removed.is_some() {
             self.stored -= 1;
             counters.n_removed_fds += 1;
             counters.n_fds = counters.n_fds.saturating_sub(1);
@@ -182,7 +186,7 @@ impl Files {
         }
         counters.n_removed_fds += count;
         counters.n_fds = counters.n_fds.saturating_sub(count);
-        match Arc::get_mut(map) {
+        match Rc::get_mut(map) {
             Some(map) => {
                 map.retain(|fd, descriptor| !doomed(*fd, descriptor));
                 // What was a large table may be a small one for the rest of its life.
@@ -196,7 +200,7 @@ impl Files {
                 let kept = map
                     .iter()
                     .filter(|(fd, descriptor)| !doomed(**fd, descriptor));
-                *map = Arc::new(
+                *map = Rc::new(
                     kept.map(|(fd, descriptor)| (*fd, descriptor.clone()))
                         .collect(),
                 );
@@ -222,11 +226,11 @@ impl Files {
 
     fn make_real(&mut self, id: &mut FilesId) {
         if *id == FilesId::default() {
-            *id = self.add(Arc::default());
+            *id = self.add(Rc::default());
         }
     }
 
-    fn add(&mut self, map: Arc<Map>) -> FilesId {
+    fn add(&mut self, map: Rc<Map>) -> FilesId {
         let table = Table { users: 1, map };
         if let Some(id) = self.free.pop() {
             self.tables[id.0 as usize] = table;
@@ -263,7 +267,7 @@ mod tests {
         let mut seen = rustc_hash::FxHashSet::default();
         let tables = files.tables.iter();
         tables
-            .filter(|table| seen.insert(Arc::as_ptr(&table.map)))
+            .filter(|table| seen.insert(Rc::as_ptr(&table.map)))
             .map(|table| table.map.len())
             .sum()
     }

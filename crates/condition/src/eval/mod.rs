@@ -101,6 +101,10 @@ struct State {
     turned: Vec<u8>,
     /// Space for the conditions that a look-up leaves.
     hits: Vec<u64>,
+    /// For each `and` and `or` the place of the operand that decided it last.
+    decisive: Vec<u32>,
+    /// For each dispatch its steps, in the order in which they are taken.
+    orders: Vec<Vec<u32>>,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +117,23 @@ struct Transformed {
 /// After so many events of a subject it pays to find out everything about it that rules out
 /// conditions.
 const WORTH_A_MASK: u32 = 16;
+
+/// When no more conditions than this remain, they are evaluated without a further look for what
+/// rules out many of them.
+const FEW: u32 = 4;
+
+/// An operand that decided the last time is asked first unless it costs so many times what the
+/// first one does.
+const MUCH: u32 = 4;
+
+/// In one event of so many all is asked in the order of its cost, so that what is cheaper and decides
+/// as well is found again.
+const ANEW: u64 = 16;
+
+/// Whether no more than [`FEW`] bits are set.
+fn few(live: &[u64]) -> bool {
+    live.iter().map(|word| word.count_ones()).sum::<u32>() <= FEW
+}
 
 /// Whether a bit is set in both.
 fn any_common(left: &[u64], right: &[u64]) -> bool {
@@ -135,6 +156,8 @@ impl State {
             text: String::new(),
             turned: Vec::new(),
             hits: Vec::new(),
+            decisive: vec![0; pool.nodes.len()],
+            orders: Vec::new(),
         }
     }
 
@@ -159,20 +182,52 @@ impl State {
             let result = match pool.nodes[index] {
                 NodeDef::Always => true,
                 NodeDef::Check(check) => self.check(pool, check, context),
-                NodeDef::And { first, length } => pool
-                    .children(first, length)
-                    .iter()
-                    .all(|&operand| self.condition(pool, operand, context)),
-                NodeDef::Or { first, length } => pool
-                    .children(first, length)
-                    .iter()
-                    .any(|&operand| self.condition(pool, operand, context)),
+                NodeDef::And { first, length } => {
+                    !self.any_is(pool, index, pool.children(first, length), false, context)
+                }
+                NodeDef::Or { first, length } => {
+                    self.any_is(pool, index, pool.children(first, length), true, context)
+                }
             };
             let memo = self.memos.of(place);
             memo.nodes[place.index()] = memo.epoch << 1 | u32::from(result);
             result
         };
         result != condition.negated()
+    }
+
+    /// Whether one of the operands of a node has this result, which decides it. Events come in runs
+    /// of the same kind: the operand that decided the last time most likely decides again, and is
+    /// asked first.
+    fn any_is<C: Context + ?Sized>(
+        &mut self,
+        pool: &Pool,
+        node: usize,
+        operands: &[CondId],
+        wanted: bool,
+        context: &mut C,
+    ) -> bool {
+        let last = if self.event.is_multiple_of(ANEW) {
+            0
+        } else {
+            self.decisive[node] as usize
+        };
+        if let Some(&operand) = operands.get(last)
+            && self.condition(pool, operand, context) == wanted
+        {
+            self.decisive[node] = last as u32;
+            return true;
+        }
+        for (place, &operand) in operands.iter().enumerate() {
+            if place != last && self.condition(pool, operand, context) == wanted {
+                let cost = |operand: CondId| pool.costs[operand.index()];
+                if cost(operand) < MUCH * cost(operands[0]).max(1) {
+                    self.decisive[node] = place as u32;
+                }
+                return true;
+            }
+        }
+        false
     }
 
     fn live<C: Context + ?Sized>(
@@ -202,29 +257,54 @@ impl State {
                 }
             }
         }
-        for step in &dispatch.steps {
-            self.step(pool, step, context, live);
+        if few(live) {
+            return;
         }
+        if self.orders.len() <= dispatch.number {
+            self.orders.resize(dispatch.number + 1, Vec::new());
+        }
+        let mut order = mem::take(&mut self.orders[dispatch.number]);
+        if order.len() != dispatch.steps.len() || self.event.is_multiple_of(16 * ANEW) {
+            order.clear();
+            order.extend(0..dispatch.steps.len() as u32);
+        }
+        let mut useful_before = true;
+        for at in 0..order.len() {
+            let useful = self.step(pool, &dispatch.steps[order[at] as usize], context, live);
+            if useful && !useful_before {
+                // What was of no use in this event comes later in the next.
+                order.swap(at - 1, at);
+            }
+            if useful && few(live) {
+                break;
+            }
+            useful_before = useful;
+        }
+        self.orders[dispatch.number] = order;
     }
 
+    /// Takes a step of a dispatch. Whether it ruled anything out.
     fn step<C: Context + ?Sized>(
         &mut self,
         pool: &Pool,
         step: &Step,
         context: &mut C,
         live: &mut [u64],
-    ) {
+    ) -> bool {
         match step {
             Step::Shared { condition, users } => {
-                if any_common(live, users) && !self.condition(pool, *condition, context) {
+                let ruled_out =
+                    any_common(live, users) && !self.condition(pool, *condition, context);
+                if ruled_out {
                     live.iter_mut()
                         .zip(users)
                         .for_each(|(live, users)| *live &= !users);
                 }
+                ruled_out
             }
             Step::LookUp(look_up) => {
                 if !any_common(live, &look_up.users) {
-                    return;
+                    return false;
                 }
                 let mut hits = mem::take(&mut self.hits);
                 hits.clear();
@@ -235,10 +315,14 @@ impl State {
                         part.add_hits(&found.some, &mut hits);
                     }
                 }
+                let mut ruled_out = false;
                 for ((live, users), hits) in live.iter_mut().zip(&look_up.users).zip(&hits) {
-                    *live &= !users | hits;
+                    let left = *live & (!users | hits);
+                    ruled_out |= left != *live;
+                    *live = left;
                 }
                 self.hits = hits;
+                ruled_out
             }
         }
     }

@@ -61,7 +61,7 @@ impl Mapping {
     /// # Safety
     ///
     /// The `len` bytes at `start` must be a whole mapping that nobody else unmaps.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "memory-rings"))]
     pub(crate) unsafe fn from_raw(start: NonNull<u8>, len: usize) -> Self {
         Self { start, len }
     }

@@ -16,6 +16,12 @@ use crate::reader::ring::{Head, Ring};
 /// other rings overflow.
 const PATIENCE_NS: u64 = 2_000_000;
 
+#[cfg(test)]
+thread_local! {
+    /// How many candidates were compared.
+    pub(super) static COMPARISONS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// The oldest unread record of a ring.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Candidate {
@@ -26,6 +32,8 @@ struct Candidate {
 impl Ord for Candidate {
     /// The oldest is the greatest, because the heap has the greatest on top.
     fn cmp(&self, other: &Self) -> Ordering {
+        #[cfg(test)]
+        COMPARISONS.set(COMPARISONS.get() + 1);
         (other.time, other.ring).cmp(&(self.time, self.ring))
     }
 }

@@ -1,6 +1,8 @@
 //! Reading the rings of all CPUs as one stream.
 
 pub(crate) mod mapping;
+#[cfg(any(test, feature = "memory-rings"))]
+pub(crate) mod memory;
 mod merge;
 pub(crate) mod ring;
 #[cfg(test)]

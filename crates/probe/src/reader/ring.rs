@@ -180,6 +180,8 @@ impl Ring {
         }
         let mut whole = std::mem::take(&mut self.whole);
         whole.clear();
+        // In steps, so that the longest of common records does not make it grow again and again.
+        whole.reserve_exact((len as usize).next_multiple_of(page_size()));
         whole.extend_from_slice(self.bytes(offset, before));
         whole.extend_from_slice(self.bytes(0, len - before));
         self.whole = whole;

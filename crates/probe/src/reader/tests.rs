@@ -1,87 +1,23 @@
 //! The reader against rings that this test writes itself, laid out as the kernel lays them out.
 
-#![expect(unsafe_code, reason = "plays the kernel's part in shared memory")]
-
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 
-use super::mapping::{Mapping, Protection, page_size};
-use super::merge::Merger;
+use super::memory::Producer;
+use super::merge::{COMPARISONS, Merger};
 use super::ring::Ring;
 
 const BUSY: u32 = 1 << 31;
 const DISCARDED: u32 = 1 << 30;
 
-/// The kernel's side of a ring in a memfd.
-struct Producer {
-    consumer: Mapping,
-    memory: Mapping,
-    size: u64,
-    position: u64,
+fn ring(cpu: u16, size: usize) -> (Producer, Ring) {
+    Producer::new(cpu, size).unwrap()
 }
 
-impl Producer {
-    /// A ring of `size` bytes, and the reader's side of it.
-    fn new(cpu: u16, size: usize) -> (Self, Ring) {
-        let page = page_size();
-        // SAFETY: the name is NUL-terminated, and a new descriptor has no other owner.
-        let fd = unsafe { OwnedFd::from_raw_fd(libc::memfd_create(c"ring".as_ptr(), 0)) };
-        std::fs::File::from(fd.try_clone().unwrap())
-            .set_len((2 * page + size) as u64)
-            .unwrap();
-        let consumer = || Mapping::new(fd.as_fd(), 0, page, Protection::ReadWrite).unwrap();
-        let once = Mapping::new(fd.as_fd(), page, page + size, Protection::ReadOnly).unwrap();
-        let ring = Ring::new(consumer(), once, cpu, size);
-        let producer = Self {
-            consumer: consumer(),
-            memory: twice_mapped(&fd, size),
-            size: size as u64,
-            position: 0,
-        };
-        (producer, ring)
-    }
-
-    /// Writes a record and its header, as far as there is room; `flags` are the header's top bits.
-    /// Hands back where its header is.
-    fn write(&mut self, record: &[u8], flags: u32) -> Option<usize> {
-        let total = (record.len() as u64 + 8).next_multiple_of(8);
-        // SAFETY: the page starts with this word.
-        let consumed = unsafe { &*self.consumer.start().cast::<AtomicU64>() };
-        if self.position + total - consumed.load(Ordering::Acquire) > self.size {
-            return None;
-        }
-        let at = (self.position & (self.size - 1)) as usize;
-        // SAFETY: `at` is below the size and the data is mapped twice, so the record fits.
-        unsafe {
-            let to = self.memory.start().add(page_size() + at + 8);
-            std::ptr::copy_nonoverlapping(record.as_ptr(), to, record.len());
-        }
-        self.header(at)
-            .store(record.len() as u32 | flags, Ordering::Release);
-        self.position += total;
-        // SAFETY: the page starts with this word.
-        let produced = unsafe { &*self.memory.start().cast::<AtomicU64>() };
-        produced.store(self.position, Ordering::Release);
-        Some(at)
-    }
-
-    fn header(&self, at: usize) -> &AtomicU32 {
-        // SAFETY: headers are 8-byte aligned inside the data.
-        unsafe {
-            &*self
-                .memory
-                .start()
-                .add(page_size() + at)
-                .cast::<AtomicU32>()
-        }
-    }
-
-    fn event(&mut self, time: u64, tag: u64, padding: usize) -> bool {
-        self.write(&event(time, tag, padding), 0).is_some()
-    }
+/// Writes an event, as far as there is room.
+fn put(producer: &mut Producer, time: u64, tag: u64, padding: usize) -> bool {
+    producer.write(&event(time, tag, padding), 0).is_some()
 }
 
 /// A record that starts with a time, as events do.
@@ -90,37 +26,6 @@ fn event(time: u64, tag: u64, padding: usize) -> Vec<u8> {
     record.extend(tag.to_le_bytes());
     record.resize(16 + padding, 0xaa);
     record
-}
-
-/// The producer's page and, twice in a row, the data.
-fn twice_mapped(fd: &OwnedFd, size: usize) -> Mapping {
-    use std::os::fd::AsRawFd;
-    let page = page_size();
-    let len = page + 2 * size;
-    let map = |at: *mut libc::c_void, len, offset: usize, fixed| {
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | fixed;
-        // SAFETY: fixed mappings go into the reservation made first.
-        let start = unsafe {
-            libc::mmap(
-                at,
-                len,
-                access,
-                flags,
-                fd.as_raw_fd(),
-                offset as libc::off_t,
-            )
-        };
-        assert_ne!(start, libc::MAP_FAILED);
-        start
-    };
-    let start = map(std::ptr::null_mut(), len, 0, 0);
-    map(start, page + size, page, libc::MAP_FIXED);
-    // SAFETY: inside the reservation.
-    let second = unsafe { start.byte_add(page + size) };
-    map(second, size, 2 * page, libc::MAP_FIXED);
-    // SAFETY: the whole range was mapped above and belongs to nobody else.
-    unsafe { Mapping::from_raw(NonNull::new(start.cast()).unwrap(), len) }
 }
 
 /// Everything that a drain hands out, as (cpu, time, tag).
@@ -140,14 +45,14 @@ fn times(drained: &[(u16, u64, u64)]) -> Vec<u64> {
 
 #[test]
 fn rings_are_merged_by_time() {
-    let (mut first, ring_1) = Producer::new(0, 8192);
-    let (mut second, ring_2) = Producer::new(5, 8192);
+    let (mut first, ring_1) = ring(0, 8192);
+    let (mut second, ring_2) = ring(5, 8192);
     let mut rings = [ring_1, ring_2];
     for time in [1, 4, 5, 9] {
-        assert!(first.event(time, 0, 0));
+        assert!(put(&mut first, time, 0, 0));
     }
     for time in [2, 3, 7] {
-        assert!(second.event(time, 0, 3));
+        assert!(put(&mut second, time, 0, 3));
     }
     let drained = drain(&mut Merger::default(), &mut rings, 100, 0);
     assert_eq!(times(&drained), [1, 2, 3, 4, 5, 7, 9]);
@@ -156,11 +61,11 @@ fn rings_are_merged_by_time() {
 
 #[test]
 fn what_is_too_new_waits() {
-    let (mut producer, ring) = Producer::new(0, 8192);
+    let (mut producer, ring) = ring(0, 8192);
     let mut rings = [ring];
     let mut merger = Merger::default();
     for time in [10, 20, 30] {
-        producer.event(time, 0, 0);
+        put(&mut producer, time, 0, 0);
     }
     assert_eq!(times(&drain(&mut merger, &mut rings, 20, 0)), [10, 20]);
     assert!(rings[0].has_data());
@@ -171,7 +76,7 @@ fn what_is_too_new_waits() {
 
 #[test]
 fn a_record_over_the_edge_is_whole() {
-    let (mut producer, ring) = Producer::new(0, 4096);
+    let (mut producer, ring) = ring(0, 4096);
     let mut rings = [ring];
     let mut merger = Merger::default();
     // 1000 bytes and a header do not divide the ring, so the fifth record wraps around.
@@ -193,10 +98,10 @@ fn a_record_over_the_edge_is_whole() {
 
 #[test]
 fn discarded_records_are_stepped_over() {
-    let (mut producer, ring) = Producer::new(0, 4096);
+    let (mut producer, ring) = ring(0, 4096);
     let mut rings = [ring];
     producer.write(&event(1, 0, 0), DISCARDED);
-    producer.event(2, 0, 0);
+    put(&mut producer, 2, 0, 0);
     producer.write(&event(3, 0, 100), DISCARDED);
     producer.write(&event(4, 0, 1), DISCARDED);
     let mut merger = Merger::default();
@@ -206,15 +111,15 @@ fn discarded_records_are_stepped_over() {
 
 #[test]
 fn nothing_overtakes_an_unfinished_record_until_patience_ends() {
-    let (mut slow, ring_1) = Producer::new(0, 4096);
-    let (mut fast, ring_2) = Producer::new(1, 4096);
+    let (mut slow, ring_1) = ring(0, 4096);
+    let (mut fast, ring_2) = ring(1, 4096);
     let mut rings = [ring_1, ring_2];
     let mut merger = Merger::default();
-    slow.event(1, 0, 0);
+    put(&mut slow, 1, 0, 0);
     let unfinished = slow.write(&event(5, 0, 0), BUSY).unwrap();
-    slow.event(8, 0, 0);
-    fast.event(2, 0, 0);
-    fast.event(6, 0, 0);
+    put(&mut slow, 8, 0, 0);
+    put(&mut fast, 2, 0, 0);
+    put(&mut fast, 6, 0, 0);
     // 1 is out; then the ring of CPU 0 is stuck, and 2 might be newer than what it holds.
     assert_eq!(times(&drain(&mut merger, &mut rings, 100, 1_000)), [1]);
     assert_eq!(times(&drain(&mut merger, &mut rings, 100, 2_000_000)), []);
@@ -225,24 +130,24 @@ fn nothing_overtakes_an_unfinished_record_until_patience_ends() {
     );
 
     slow.write(&event(9, 0, 0), BUSY);
-    fast.event(10, 0, 0);
+    put(&mut fast, 10, 0, 0);
     assert_eq!(times(&drain(&mut merger, &mut rings, 100, 3_000_000)), []);
     assert_eq!(times(&drain(&mut merger, &mut rings, 100, 6_000_000)), [10]);
 }
 
 #[test]
 fn space_comes_back_during_a_long_batch() {
-    let (mut producer, ring) = Producer::new(0, 8192);
+    let (mut producer, ring) = ring(0, 8192);
     let mut rings = [ring];
     let mut written = 0;
-    while producer.event(written, 0, 0) {
+    while put(&mut producer, written, 0, 0) {
         written += 1;
     }
     // What is written during the drain lies beyond its end and comes with the next one.
     let mut merger = Merger::default();
     let mut during = 0;
     let count = merger.drain(&mut rings, u64::MAX, 0, |_, _| {
-        during += u64::from(producer.event(written + during, 0, 0));
+        during += u64::from(put(&mut producer, written + during, 0, 0));
     });
     assert_eq!(count as u64, written);
     assert!(
@@ -257,7 +162,7 @@ fn space_comes_back_during_a_long_batch() {
 
 #[test]
 fn a_record_too_short_for_a_time_is_handed_out_all_the_same() {
-    let (mut producer, ring) = Producer::new(0, 4096);
+    let (mut producer, ring) = ring(0, 4096);
     producer.write(&[1, 2, 3], 0);
     let mut lengths = Vec::new();
     Merger::default().drain(&mut [ring], 100, 0, |_, record| lengths.push(record.len()));
@@ -276,7 +181,7 @@ proptest! {
         ),
     ) {
         let (mut producers, mut rings): (Vec<_>, Vec<_>) =
-            (0..6).map(|cpu| Producer::new(cpu, 4096)).unzip();
+            (0..6).map(|cpu| ring(cpu, 4096)).unzip();
         let mut merger = Merger::default();
         let mut now = 0;
         let mut written = Vec::new();
@@ -306,5 +211,43 @@ proptest! {
             prop_assert!(of_cpu.is_sorted_by_key(|&&(_, _, tag)| tag));
         }
         prop_assert_eq!(by_tag(drained), by_tag(written));
+    }
+}
+
+/// Merges records that come from `cpus` CPUs, `turn` in a row from each, and counts how many times
+/// of records were compared for each record.
+fn comparisons_per_record(cpus: u16, turn: u64) -> f64 {
+    const RECORDS: u64 = 8192;
+    let (mut producers, mut rings): (Vec<_>, Vec<_>) =
+        (0..cpus).map(|cpu| ring(cpu, 1 << 19)).unzip();
+    for time in 0..RECORDS {
+        let cpu = (time / turn) as usize % producers.len();
+        assert!(put(&mut producers[cpu], time, 0, 0));
+    }
+    let before = COMPARISONS.get();
+    let drained = drain(&mut Merger::default(), &mut rings, u64::MAX, 0);
+    assert!(times(&drained).into_iter().eq(0..RECORDS));
+    (COMPARISONS.get() - before) as f64 / RECORDS as f64
+}
+
+/// Counted, not timed: the cost of a record must not grow with the number of CPUs, only with its
+/// logarithm, and hardly at all while one CPU goes on.
+#[test]
+fn merging_many_rings_costs_few_comparisons() {
+    for cpus in [1, 2, 4, 16, 64, 256] {
+        let levels = f64::from(cpus).log2();
+        // To put a head in its place takes two comparisons a level down, one a level up, and the
+        // first look at each ring one more.
+        let in_turns = comparisons_per_record(cpus, 1);
+        assert!(
+            in_turns <= 2.0 * levels + 1.0,
+            "{cpus} CPUs in turns: {in_turns} comparisons a record"
+        );
+        let in_bursts = comparisons_per_record(cpus, 32);
+        let bound = 2.0 + (2.0 * levels + 1.0) / 32.0;
+        assert!(
+            in_bursts <= bound,
+            "{cpus} CPUs in bursts: {in_bursts} comparisons a record, not {bound}"
+        );
     }
 }
