@@ -231,6 +231,13 @@ impl Slice {
         })
     }
 
+    /// Takes the first alert off, as its line without newline.
+    pub(crate) fn pop_line(&mut self) -> Option<&str> {
+        let index = self.range.next()?;
+        let line = start(&self.batch.line_ends, index)..self.batch.line_ends[index] - 1;
+        Some(&self.batch.lines[line])
+    }
+
     /// How many of the lines end within the first `bytes` of the text.
     pub(crate) fn lines_within(&self, bytes: usize) -> usize {
         let end = start(&self.batch.line_ends, self.range.start) + bytes;
