@@ -18,6 +18,7 @@ mod info;
 mod live;
 mod log;
 mod match_capture;
+mod metrics;
 mod picture;
 #[cfg(feature = "live")]
 mod probe_source;
@@ -34,6 +35,7 @@ mod test_rules;
 mod top;
 #[cfg(test)]
 mod warm;
+mod webserver;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -47,6 +49,7 @@ use field::{ListFormat, ListOptions};
 use rules::report;
 
 use crate::args::{Args, Command, Format};
+use crate::metrics::FileSum;
 
 /// Where the configuration is unless `-c` says otherwise.
 const DEFAULT_CONFIG: &str = "/etc/falco/falco.yaml";
@@ -108,7 +111,7 @@ fn start(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
 
-    let (mut config, config_file) = load_config(args)?;
+    let (mut config, config_files) = load_config(args)?;
     apply_options(args, &mut config);
     if args.version {
         info::version(&mut out, config.json_output)?;
@@ -153,12 +156,13 @@ fn start(args: &Args) -> Result<ExitCode> {
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH
     );
-    match &config_file {
-        Some(path) => {
-            tracing::info!("Falco initialized with configuration files:");
+    if config_files.is_empty() {
+        tracing::info!("No configuration file; defaults are used");
+    } else {
+        tracing::info!("Falco initialized with configuration files:");
+        for path in &config_files {
             tracing::info!("   {}", path.display());
         }
-        None => tracing::info!("No configuration file; defaults are used"),
     }
     not_yet_in_configuration(&config)?;
     if config.engine.kind == EngineKind::Ptrace && args.watched.is_empty() && !args.dry_run {
@@ -167,14 +171,29 @@ fn start(args: &Args) -> Result<ExitCode> {
 
     let loaded = rule_files::load_rules(args, &config)?;
     rule_files::report_problems(&loaded)?;
+    let rules_files = rule_files::sums(&loaded);
     let ruleset = loaded
         .ruleset
         .ok_or_else(|| anyhow!("the rules have errors"))?;
-    run::run(args, &config, ruleset)
+    let files = run::Files {
+        config: config_files
+            .iter()
+            // A file that was just read and is gone now has no sum that means anything.
+            .filter_map(|path| {
+                Some(FileSum::of(
+                    &path.to_string_lossy(),
+                    &std::fs::read(path).ok()?,
+                ))
+            })
+            .collect(),
+        rules: rules_files,
+    };
+    run::run(args, &config, ruleset, files)
 }
 
-/// Reads the configuration that `-c` names, or the default one if it exists.
-fn load_config(args: &Args) -> Result<(Config, Option<PathBuf>)> {
+/// Reads the configuration that `-c` names, or the default one if it exists. Beside it, the files
+/// that it came from.
+fn load_config(args: &Args) -> Result<(Config, Vec<PathBuf>)> {
     let path = match &args.config {
         Some(path) if !path.exists() => {
             bail!("Could not find configuration file at {}", path.display())
@@ -192,7 +211,8 @@ fn load_config(args: &Args) -> Result<(Config, Option<PathBuf>)> {
     for problem in sources.iter().flat_map(|source| &source.unknown_keys) {
         let _ = writeln!(io::stderr(), "Warning: {problem}");
     }
-    Ok((config, path))
+    let paths = sources.into_iter().map(|source| source.path).collect();
+    Ok((config, paths))
 }
 
 /// Options that stand for keys of the configuration.
@@ -222,8 +242,7 @@ fn apply_options(args: &Args, config: &mut Config) {
     }
 }
 
-/// What the configuration asks for and is not there yet: an error where something would be missed
-/// in silence, a warning where nothing is.
+/// What the configuration asks for and is not there yet.
 fn not_yet_in_configuration(config: &Config) -> Result<()> {
     // The fields of containers are built in, so the plugin that Falco needs for them is not needed.
     if let Some(plugin) = config
@@ -236,13 +255,6 @@ fn not_yet_in_configuration(config: &Config) -> Result<()> {
              `load_plugins`",
             plugin.name
         );
-    }
-    let pending = [
-        (config.webserver.enabled, "webserver"),
-        (config.metrics.enabled, "metrics"),
-    ];
-    for (_, key) in pending.iter().filter(|(set, _)| *set) {
-        tracing::warn!("`{key}` is not available yet and has no effect");
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use rules::{
 };
 
 use crate::args::Args;
+use crate::metrics::FileSum;
 
 /// What `-pk` and `-pc` append.
 const KUBERNETES_OUTPUT: &str =
@@ -58,6 +59,14 @@ pub(crate) fn load_rules(args: &Args, config: &Config) -> Result<Loaded> {
 pub(crate) fn validate(args: &Args, config: &Config) -> Result<Loaded> {
     let files = read_all(&args.validate)?;
     Ok(load(files, sources(config)?, &settings(args, config)?))
+}
+
+/// The checksums of the files.
+pub(crate) fn sums(loaded: &Loaded) -> Vec<FileSum> {
+    let files = loaded.files.iter();
+    files
+        .map(|(_, file)| FileSum::of(&file.name, file.text.as_bytes()))
+        .collect()
 }
 
 /// Prints what was found while loading, on standard error, and turns errors into one.
