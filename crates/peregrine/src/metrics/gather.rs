@@ -61,7 +61,8 @@ pub(super) fn gather(
         }
     }
     if is_on("libbpf_stats_enabled") {
-        for program in &details.programs {
+        // Where the kernel does not count, nothing is said rather than 0.
+        for program in details.programs.iter().filter(|program| program.runs > 0) {
             let named = || labels([("program", &program.name)]);
             let average = program.run_time_ns.checked_div(program.runs).unwrap_or(0);
             snapshot.add_labelled(&names::PROGRAM_RUNS, named(), program.runs);
