@@ -4,7 +4,8 @@
  *
  *   receive PORT
  *
- * Listens on the loopback; 0 is a free port. Prints the port, and at SIGTERM `requests N`.
+ * Listens on the loopback; 0 is a free port. Prints the port, and `requests N` at SIGUSR1 and at its
+ * end, SIGTERM.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,7 +21,7 @@
 #define MOST 256
 
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, asked;
 
 struct connection {
 	char head[65536];
@@ -34,8 +35,10 @@ static struct pollfd fds[MOST];
 
 static void end(int signal)
 {
-	(void)signal;
-	ended = 1;
+	if (signal == SIGUSR1)
+		asked = 1;
+	else
+		ended = 1;
 }
 
 /* Takes what has come apart; says how many requests are complete. */
@@ -82,6 +85,7 @@ int main(int argc, char **argv)
 	static char data[1 << 16];
 
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	fds[0].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	fds[0].events = POLLIN;
@@ -94,7 +98,14 @@ int main(int argc, char **argv)
 	printf("%d\n", ntohs(at.sin_port));
 	fflush(stdout);
 	while (!ended) {
-		if (poll(fds, count, 1000) <= 0)
+		int ready = poll(fds, count, 100);
+
+		if (asked) {
+			asked = 0;
+			printf("requests %lu\n", requests);
+			fflush(stdout);
+		}
+		if (ready <= 0)
 			continue;
 		for (i = count - 1; i > 0; i--) {
 			ssize_t got;

@@ -5,7 +5,7 @@
 //! where each value meets its [`Description`] from the one table of [`names`]: what it is called in
 //! snapshots, what Prometheus calls it, what it means. From there come
 //!
-//! * the fields of a metrics alert and of the metrics file ([`Snapshot::fields`]),
+//! * the fields of a metrics alert and of the metrics file ([`Snapshot::fields`], [`SnapshotWriter`]),
 //! * the text that Prometheus scrapes ([`Snapshot::prometheus`]).
 //!
 //! The third form is older and stands apart: the statistics file of `-s` ([`StatisticsWriter`]), one
@@ -24,7 +24,7 @@ mod statistics;
 
 pub use counter::{Counter, Gauge};
 pub use names::{Description, Kind, Unit};
-pub use snapshot::{Field, Snapshot, Value};
+pub use snapshot::{Field, Snapshot, SnapshotWriter, Value};
 pub use statistics::{
     KernelCounts, ParseStatisticsError, StatisticsSample, StatisticsWriter, extras_from,
     parse_statistics, parse_statistics_line,

@@ -7,9 +7,11 @@
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Description {
     /// Name in a metrics alert and in the metrics file; `{}` stands for the first label's value.
-    /// Sizes get `_kb` or `_mb` behind it. `None`: not part of them.
+    /// and `{stem}` for that value without its extension. Sizes get `_bytes`, `_kb` or `_mb` behind it.
+    /// `None`: not part of them.
     pub field: Option<&'static str>,
-    /// Name for Prometheus, after `falcosecurity_`. `None`: not for Prometheus.
+    /// Name for Prometheus: after [`PREFIX`], unless it begins with [`OWN_PREFIX`]. `None`: not for
+    /// Prometheus.
     pub prometheus: Option<&'static str>,
     /// How it behaves.
     pub kind: Kind,
@@ -17,6 +19,21 @@ pub struct Description {
     pub unit: Unit,
     /// One line that says what it is.
     pub help: &'static str,
+}
+
+/// What the names of Falco's metrics begin with for Prometheus.
+pub const PREFIX: &str = "falcosecurity_";
+/// What the names of metrics begin with that Falco does not have.
+pub const OWN_PREFIX: &str = "peregrine_";
+
+impl Description {
+    /// What stands before its name for Prometheus.
+    pub fn prefix(&self) -> &'static str {
+        match self.prometheus {
+            Some(name) if name.starts_with(OWN_PREFIX) => "",
+            _ => PREFIX,
+        }
+    }
 }
 
 /// How a metric behaves.
@@ -37,6 +54,8 @@ pub enum Unit {
     Plain,
     /// A size in bytes; fields have it in kB or MB.
     Bytes,
+    /// A size in bytes; fields have it in bytes or MB.
+    WholeBytes,
     /// A share from 0 to 1, or more for several CPUs; fields have it in percent.
     Ratio,
 }
@@ -70,6 +89,8 @@ metrics! {
         Info("kernel_release"), Plain, "Release of the kernel";
     HOSTNAME: Some("evt.hostname"), Some("evt_hostname_info"), Info("hostname"), Plain,
         "Name of the machine";
+    TIME: Some("evt.time"), None, Gauge, Plain,
+        "When the snapshot was taken, nanoseconds since the epoch";
     SOURCE: Some("evt.source"), None, Info("source"), Plain, "Event source of the numbers";
     START_TS: Some("falco.start_ts"), Some("falco_start_timestamp_nanoseconds"), Gauge, Plain,
         "When the program was started, nanoseconds since the epoch";
@@ -81,9 +102,9 @@ metrics! {
         Plain, "For how long the program has been running, in seconds";
     HOST_CPUS: Some("falco.host_num_cpus"), Some("falco_host_num_cpus_total"), Gauge, Plain,
         "Number of CPUs of the machine";
-    RULES_FILE_SHA256: Some("falco.sha256_rules_file.{}"), Some("falco_sha256_rules_files_info"),
+    RULES_FILE_SHA256: Some("falco.sha256_rules_file.{stem}"), Some("falco_sha256_rules_files_info"),
         Info("sha256"), Plain, "Checksum of a rules file";
-    CONFIG_FILE_SHA256: Some("falco.sha256_config_file.{}"),
+    CONFIG_FILE_SHA256: Some("falco.sha256_config_file.{stem}"),
         Some("falco_sha256_config_files_info"), Info("sha256"), Plain,
         "Checksum of a configuration file";
     ENGINE_NAME: Some("scap.engine_name"), Some("scap_engine_name_info"), Info("engine_name"), Plain,
@@ -112,7 +133,7 @@ metrics! {
     MEMORY_PSS: Some("falco.memory_pss"), Some("falco_memory_pss_bytes"), Gauge, Bytes,
         "Resident memory of the program, shared pages in proportion";
     CONTAINER_MEMORY: Some("falco.container_memory_used"),
-        Some("falco_container_memory_used_bytes"), Gauge, Bytes, "Memory of the program's container";
+        Some("falco_container_memory_used_bytes"), Gauge, WholeBytes, "Memory of the program's container";
     HOST_CPU_USAGE: Some("falco.host_cpu_usage_perc"), Some("falco_host_cpu_usage_ratio"), Gauge,
         Ratio, "CPU use of the machine";
     HOST_MEMORY: Some("falco.host_memory_used"), Some("falco_host_memory_used_bytes"), Gauge, Bytes,
@@ -187,9 +208,42 @@ metrics! {
     KERNEL_CPU_DROPS: Some("scap.n_drops_cpu_{}"), Some("scap_n_drops_cpu_total"), Counter, Plain,
         "Events dropped on one CPU";
 
+    PROGRAM_RUNS: Some("scap.{}.run_cnt"), Some("scap_program_runs_total"), Counter, Plain,
+        "Runs of a program of the probe; 0 unless kernel.bpf_stats_enabled is set";
+    PROGRAM_TIME: Some("scap.{}.run_time_ns"), Some("scap_program_run_time_nanoseconds_total"),
+        Counter, Plain, "Time spent in a program of the probe";
+    PROGRAM_AVERAGE: Some("scap.{}.avg_time_ns"), None, Gauge, Plain,
+        "Mean time of a run of a program of the probe";
+
+    // Only ours: what the kernel side decided.
+    FILTERED: Some("peregrine.kernel.filtered"), Some("peregrine_kernel_filtered_calls_total"),
+        Counter, Plain, "Calls that made no record in the kernel because no rule can match them";
+    OVER_BUDGET: Some("peregrine.kernel.over_budget"), Some("peregrine_kernel_over_budget_total"),
+        Counter, Plain,
+        "Events dropped while the ring had room, because their process or group had used up its share";
+    NOISY_LOST: Some("peregrine.noisy.{}.lost"), Some("peregrine_noisy_lost_events"), Gauge, Plain,
+        "Events that a process or control group lost because a ring was full, the noisiest only";
+
+    // Only ours: what costs how much. Times are estimated from samples.
+    RULE_EVALUATIONS: Some("peregrine.rules.{}.evaluations"),
+        Some("peregrine_rule_evaluations_total"), Counter, Plain,
+        "Evaluations of the condition of a rule";
+    RULE_TIME: Some("peregrine.rules.{}.time_ns"), Some("peregrine_rule_time_nanoseconds_total"),
+        Counter, Plain, "Time spent on the condition of a rule, estimated";
+    CALL_EVENTS: Some("peregrine.syscalls.{}.events"), Some("peregrine_syscall_events_total"),
+        Counter, Plain, "Events of a system call, or of another kind, that were handled";
+    CALL_TIME: Some("peregrine.syscalls.{}.time_ns"),
+        Some("peregrine_syscall_time_nanoseconds_total"), Counter, Plain,
+        "Time spent on events of a system call, estimated";
+
     // Only ours: where every alert went.
     SINK_ALERTS: None, Some("peregrine_output_alerts_total"), Counter, Plain,
         "Alerts by output and by what became of them: sent, failed, dropped, discarded";
+    SINK_SENT: Some("peregrine.output.{}.sent"), None, Counter, Plain, "Alerts delivered";
+    SINK_FAILED: Some("peregrine.output.{}.failed"), None, Counter, Plain,
+        "Alerts that could not be delivered";
+    SINK_DROPPED: Some("peregrine.output.{}.dropped"), None, Counter, Plain,
+        "Alerts lost because the queue of the output was full";
     SINK_PENDING: Some("peregrine.output.{}.pending"), Some("peregrine_output_pending_alerts"), Gauge,
         Plain, "Alerts waiting for an output";
     RATE_LIMITED: Some("peregrine.rate_limited"), Some("peregrine_rate_limited_alerts_total"),

@@ -1,32 +1,33 @@
 //! Snapshots as Prometheus scrapes them (text format 0.0.4).
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::names::{Description, Kind};
 use crate::snapshot::{Sample, Snapshot, Value};
 
-/// What every name starts with.
-const PREFIX: &str = "falcosecurity_";
 const STRING: &str = "writing to a string cannot fail";
 
 impl Snapshot {
     /// Appends the snapshot. Samples of a family stand together under one description, families in
     /// the order of their first sample.
     pub fn prometheus(&self, out: &mut String) {
-        let mut written: Vec<&str> = Vec::new();
+        let mut families: Vec<(&str, Vec<&Sample>)> = Vec::new();
+        let mut places = HashMap::new();
         for sample in &self.samples {
             let Some(name) = sample.description.prometheus else {
                 continue;
             };
-            if written.contains(&name) {
-                continue;
-            }
-            written.push(name);
-            describe(out, name, sample.description);
-            for sample in &self.samples {
-                if sample.description.prometheus == Some(name) {
-                    sample.prometheus(out, name);
-                }
+            let place = *places.entry(name).or_insert_with(|| {
+                families.push((name, Vec::new()));
+                families.len() - 1
+            });
+            families[place].1.push(sample);
+        }
+        for (name, samples) in families {
+            describe(out, name, samples[0].description);
+            for sample in samples {
+                sample.prometheus(out, name);
             }
         }
     }
@@ -37,13 +38,14 @@ fn describe(out: &mut String, name: &str, description: &Description) {
         Kind::Counter => "counter",
         Kind::Gauge | Kind::Info(_) => "gauge",
     };
-    writeln!(out, "# HELP {PREFIX}{name} {}", description.help).expect(STRING);
-    writeln!(out, "# TYPE {PREFIX}{name} {kind}").expect(STRING);
+    let prefix = description.prefix();
+    writeln!(out, "# HELP {prefix}{name} {}", description.help).expect(STRING);
+    writeln!(out, "# TYPE {prefix}{name} {kind}").expect(STRING);
 }
 
 impl Sample {
     fn prometheus(&self, out: &mut String, name: &str) {
-        write!(out, "{PREFIX}{name}").expect(STRING);
+        write!(out, "{}{name}", self.description.prefix()).expect(STRING);
         let mut separator = '{';
         let mut label = |out: &mut String, name: &str, value: &str| {
             write!(

@@ -1,11 +1,18 @@
 //! All numbers of one moment.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
 
 use crate::names::{Description, Unit};
 
 /// The value of a metric.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(untagged)]
 pub enum Value {
     /// A whole number.
     U64(u64),
@@ -95,6 +102,47 @@ impl Snapshot {
     }
 }
 
+/// Writes the metrics file: a line of JSON for each snapshot.
+#[derive(Debug)]
+pub struct SnapshotWriter<W> {
+    out: W,
+    sample: u64,
+}
+
+impl SnapshotWriter<File> {
+    /// Appends to a file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or made.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        Ok(Self::new(file))
+    }
+}
+
+impl<W: Write> SnapshotWriter<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, sample: 0 }
+    }
+
+    /// Writes a line, in one piece, and flushes it.
+    ///
+    /// # Errors
+    /// When writing fails. The number of the line is then the next one's.
+    pub fn write(&mut self, fields: &[Field]) -> io::Result<()> {
+        let fields: BTreeMap<&str, &Value> = fields
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value))
+            .collect();
+        let line = serde_json::json!({"output_fields": fields, "sample": self.sample + 1});
+        self.out.write_all(format!("{line}\n").as_bytes())?;
+        self.out.flush()?;
+        self.sample += 1;
+        Ok(())
+    }
+}
+
 impl Sample {
     fn is_empty(&self) -> bool {
         match &self.value {
@@ -106,22 +154,28 @@ impl Sample {
 
     fn field(&self, megabytes: bool) -> Option<Field> {
         let template = self.description.field?;
-        let mut name = match template.split_once("{}") {
-            Some((before, after)) => {
-                let label = self.labels.first().map_or("", |(_, value)| value.as_str());
-                Cow::Owned(format!("{before}{}{after}", sanitized(label)))
-            }
-            None => Cow::Borrowed(template),
+        let label = self.labels.first().map_or("", |(_, value)| value.as_str());
+        let mut name = if let Some((before, after)) = template.split_once("{}") {
+            Cow::Owned(format!("{before}{}{after}", sanitized(label)))
+        } else if let Some((before, after)) = template.split_once("{stem}") {
+            let stem = label.rsplit_once('.').map_or(label, |(stem, _)| stem);
+            Cow::Owned(format!("{before}{}{after}", sanitized(stem)))
+        } else {
+            Cow::Borrowed(template)
         };
         let value = match (self.description.unit, &self.value) {
             (Unit::Ratio, Value::F64(ratio)) => Value::F64(round_tenth(ratio * 100.0)),
-            (Unit::Bytes, Value::U64(bytes)) if megabytes => {
+            (Unit::Bytes | Unit::WholeBytes, Value::U64(bytes)) if megabytes => {
                 name.to_mut().push_str("_mb");
                 Value::F64(round_tenth(*bytes as f64 / 1024.0 / 1024.0))
             }
             (Unit::Bytes, Value::U64(bytes)) => {
                 name.to_mut().push_str("_kb");
                 Value::U64(bytes / 1024)
+            }
+            (Unit::WholeBytes, value) => {
+                name.to_mut().push_str("_bytes");
+                value.clone()
             }
             (_, value) => value.clone(),
         };

@@ -1,8 +1,9 @@
 //! Snapshots as fields and for Prometheus.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
-use metrics::{Snapshot, Value, names};
+use metrics::{Snapshot, SnapshotWriter, Value, names};
 
 fn sample() -> Snapshot {
     let label = |name: &'static str, value: &str| (name.into(), value.to_owned());
@@ -105,6 +106,197 @@ fn the_table_names_nothing_twice() {
                     .all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit()),
                 "{name}"
             );
+        }
+    }
+}
+
+/// One of each kind of label and value.
+fn everything() -> Snapshot {
+    let mut snapshot = sample();
+    for description in names::ALL {
+        let labels = vec![("a".into(), "b \\ \"c\"\n{d}=,".to_owned())];
+        match description.kind {
+            metrics::Kind::Info(_) => snapshot.add_labelled(description, labels, "te\"xt"),
+            _ => snapshot.add_labelled(description, labels, 0.5),
+        }
+    }
+    snapshot
+}
+
+/// What `promtool check metrics` looks at: the grammar, one description for each family before its
+/// samples, families in one piece, no sample twice.
+#[test]
+fn prometheus_takes_all_of_it() {
+    let mut text = String::new();
+    everything().prometheus(&mut text);
+    let mut types: HashMap<&str, &str> = HashMap::new();
+    let mut helped = HashSet::new();
+    let mut current = "";
+    let mut seen = HashSet::new();
+    let mut samples = 0;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').expect(line);
+            assert!(helped.insert(name), "described twice: {line}");
+            assert!(!help.is_empty(), "{line}");
+            current = name;
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').expect(line);
+            assert_eq!(name, current, "type without description");
+            assert!(matches!(kind, "counter" | "gauge"), "{line}");
+            assert!(types.insert(name, kind).is_none(), "{line}");
+        } else {
+            let name = &line[..line.find(['{', ' ']).expect(line)];
+            assert_eq!(name, current, "not with its family");
+            assert!(types.contains_key(name), "{line}");
+            assert!(
+                name.starts_with("falcosecurity_") || name.starts_with("peregrine_"),
+                "{line}"
+            );
+            let (labels, value) = labels_and_value(&line[name.len()..]);
+            let names: HashSet<_> = labels.iter().map(|(name, _)| name).collect();
+            assert_eq!(names.len(), labels.len(), "a label twice: {line}");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(
+                seen.insert((name.to_owned(), labels)),
+                "a sample twice: {line}"
+            );
+            samples += 1;
+        }
+    }
+    assert!(samples > names::ALL.len() / 2, "{samples}");
+}
+
+/// Reads what follows the name of a sample, as the text format has it.
+fn labels_and_value(rest: &str) -> (Vec<(String, String)>, &str) {
+    let mut labels = Vec::new();
+    let Some(mut rest) = rest.strip_prefix('{') else {
+        return (labels, rest.trim_start());
+    };
+    loop {
+        let (name, tail) = rest.split_once("=\"").expect(rest);
+        let first = name.chars().next().expect("a name");
+        assert!(first.is_ascii_alphabetic() || first == '_', "{name}");
+        assert!(
+            name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+            "{name}"
+        );
+        let (mut value, mut end, mut chars) = (String::new(), None, tail.char_indices());
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' => {
+                    end = Some(at);
+                    break;
+                }
+                '\\' => match chars.next() {
+                    Some((_, 'n')) => value.push('\n'),
+                    Some((_, c @ ('\\' | '"'))) => value.push(c),
+                    other => panic!("bad escape {other:?} in {tail}"),
+                },
+                c => value.push(c),
+            }
+        }
+        labels.push((name.to_owned(), value));
+        let after = &tail[end.expect("the value ends") + 1..];
+        if let Some(value) = after.strip_prefix("} ") {
+            return (labels, value);
+        }
+        rest = after.strip_prefix(',').expect("another label");
+    }
+}
+
+#[test]
+fn values_of_labels_come_through() {
+    let mut text = String::new();
+    everything().prometheus(&mut text);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("peregrine_rule_evaluations_total{"))
+        .expect("a sample");
+    let (labels, _) = labels_and_value(&line["peregrine_rule_evaluations_total".len()..]);
+    assert_eq!(labels, [("a".to_owned(), "b \\ \"c\"\n{d}=,".to_owned())]);
+}
+
+#[test]
+fn names_with_stems_and_whole_bytes() {
+    let mut snapshot = Snapshot::new();
+    let file = || vec![("file_name".into(), "falco_rules.yaml".to_owned())];
+    snapshot.add_labelled(&names::RULES_FILE_SHA256, file(), "abc");
+    snapshot.add(&names::CONTAINER_MEMORY, 3 << 20);
+    let names = |megabytes| -> Vec<String> {
+        let fields = snapshot.fields(megabytes, false);
+        fields
+            .into_iter()
+            .map(|(name, _)| name.into_owned())
+            .collect()
+    };
+    assert_eq!(
+        names(false),
+        [
+            "falco.container_memory_used_bytes",
+            "falco.sha256_rules_file.falco_rules"
+        ]
+    );
+    assert_eq!(names(true)[0], "falco.container_memory_used_mb");
+}
+
+#[test]
+fn the_file_is_a_line_for_each_snapshot() {
+    let mut out = Vec::new();
+    let mut writer = SnapshotWriter::new(&mut out);
+    for _ in 0..2 {
+        writer
+            .write(&sample().fields(false, false))
+            .expect("a vector takes all");
+    }
+    let text = String::from_utf8(out).expect("text");
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1]["sample"], 2);
+    assert_eq!(lines[0]["output_fields"]["scap.n_evts"], 1_000);
+    assert_eq!(lines[0]["output_fields"]["falco.cpu_usage_perc"], 12.3);
+}
+
+/// The names are those of the reference, as far as they are ours to choose.
+#[test]
+fn names_are_those_of_the_reference() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/engine.md");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!("skipped: {} is absent", path.display());
+        return;
+    };
+    let start = text.find("### 5.6 Metrics").expect("the section");
+    let section = &text[start..start + text[start..].find("### 5.7").expect("its end")];
+    for description in names::ALL {
+        if let Some(field) = description
+            .field
+            .filter(|name| !name.starts_with("peregrine."))
+        {
+            let (_, field) = field.split_once('.').expect(field);
+            // Families are written out in several ways there.
+            let field = field.split('{').next().unwrap_or(field);
+            let of_lookups = field.contains("_lookups");
+            assert!(
+                field.is_empty() || of_lookups || section.contains(field),
+                "{field} is not in the reference"
+            );
+        }
+        let falcos = |name: &&str| {
+            let other = ["peregrine_", "scap_", "falco_n_"];
+            !other.iter().any(|prefix| name.starts_with(prefix))
+        };
+        if let Some(name) = description.prometheus.filter(falcos) {
+            let stem = ["rss", "vsz", "pss"]
+                .iter()
+                .find(|kind| name.contains(*kind));
+            let stem = stem.copied().unwrap_or(name);
+            let timestamps = name.contains("_timestamp_");
+            let used = section.contains(stem) || timestamps;
+            let shared = name.rsplit_once("_cpu_usage").is_some();
+            assert!(used || shared, "{name} is not in the reference");
         }
     }
 }

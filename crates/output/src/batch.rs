@@ -17,6 +17,10 @@ use crate::inbox::Load;
 pub(crate) const MAX_ALERTS: usize = 1_024;
 /// A batch is full at this many bytes of lines.
 const MAX_BYTES: usize = 256 << 10;
+/// Room for a full batch and one more line of usual length.
+const ROOM: usize = MAX_BYTES + (16 << 10);
+/// What an alert takes beside its line and its message.
+const ALERT_BYTES: usize = 2 * size_of::<usize>() + size_of::<Priority>();
 /// The memory of a batch with so many bytes of lines is used again.
 const WORTH_KEEPING: usize = 64 << 10;
 /// So many batches are kept for that.
@@ -190,8 +194,14 @@ impl BatchMaker {
             return None;
         }
         let mut batch = if self.batch.lines.len() >= WORTH_KEEPING {
-            let next = self.spent.take();
-            std::mem::replace(&mut self.batch, next)
+            let mut next = self.spent.take();
+            next.lines.reserve_exact(ROOM);
+            let mut batch = std::mem::replace(&mut self.batch, next);
+            // Queues are bounded by what alerts are long, so memory must not be much longer.
+            if batch.lines.capacity() > batch.lines.len() / 4 * 5 {
+                batch.lines.shrink_to_fit();
+            }
+            batch
         } else {
             // A batch may be kept long, and then a few alerts must not keep the room of a thousand.
             let small = self.batch.clone();
@@ -231,6 +241,13 @@ impl Slice {
         })
     }
 
+    /// Takes the first alert off, as its line without newline.
+    pub(crate) fn pop_line(&mut self) -> Option<&str> {
+        let index = self.range.next()?;
+        let line = start(&self.batch.line_ends, index)..self.batch.line_ends[index] - 1;
+        Some(&self.batch.lines[line])
+    }
+
     /// How many of the lines end within the first `bytes` of the text.
     pub(crate) fn lines_within(&self, bytes: usize) -> usize {
         let end = start(&self.batch.line_ends, self.range.start) + bytes;
@@ -259,7 +276,7 @@ impl Load for Slice {
     fn bytes(&self) -> usize {
         let encoded = start(&self.batch.encoded_ends, self.range.end)
             - start(&self.batch.encoded_ends, self.range.start);
-        self.text().len() + encoded
+        self.text().len() + encoded + self.range.len() * ALERT_BYTES
     }
 
     fn truncate(&mut self, alerts: usize) {

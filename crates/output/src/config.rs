@@ -180,7 +180,7 @@ impl Default for GrpcConfig {
             bind: GrpcBind::Unix("/run/falco/falco.sock".into()),
             threads: 1,
             subscriber_capacity: 262_144,
-            subscriber_bytes: 128 << 20,
+            subscriber_bytes: 64 << 20,
             backlog: 4_096,
             version: VersionInfo::default(),
         }

@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// What can wait in an [`Inbox`].
@@ -63,11 +64,21 @@ struct State<T> {
     items: VecDeque<T>,
     bytes: usize,
     books: Books,
-    reader_waits: bool,
+    reader: Reader,
     reopen: bool,
     closed: bool,
     abandoned: bool,
     finished: bool,
+}
+
+/// What the reader is doing.
+#[derive(Debug)]
+enum Reader {
+    Busy,
+    /// Its thread sleeps.
+    Waits,
+    /// It is a task, to be woken by this.
+    Polls(Waker),
 }
 
 /// What a reader is to do next.
@@ -87,7 +98,7 @@ impl<T: Load> Inbox<T> {
                 items: VecDeque::new(),
                 bytes: 0,
                 books: Books::default(),
-                reader_waits: false,
+                reader: Reader::Busy,
                 reopen: false,
                 closed: false,
                 abandoned: false,
@@ -127,9 +138,12 @@ impl<T: Load> Inbox<T> {
         state.books.pending += fits;
         state.bytes += item.bytes();
         state.items.push_back(item);
-        if std::mem::take(&mut state.reader_waits) {
-            drop(state);
-            self.ready.notify_one();
+        let reader = std::mem::replace(&mut state.reader, Reader::Busy);
+        drop(state);
+        match reader {
+            Reader::Busy => {}
+            Reader::Waits => self.ready.notify_one(),
+            Reader::Polls(waker) => waker.wake(),
         }
         fits == alerts
     }
@@ -144,23 +158,27 @@ impl<T: Load> Inbox<T> {
     /// Waits for the next item, for as long as it takes. [`Next::Closed`] comes once all is taken.
     pub(crate) fn next(&self) -> Next<T> {
         let mut state = self.lock();
-        state.books.busy_since = None;
         loop {
-            if std::mem::take(&mut state.reopen) {
-                return Next::Reopen;
+            if let Some(next) = state.next() {
+                return next;
             }
-            if let Some(item) = state.items.pop_front() {
-                state.books.busy_since = Some(Instant::now());
-                return Next::Item(item);
-            }
-            if state.closed {
-                return Next::Closed;
-            }
-            state.reader_waits = true;
+            state.reader = Reader::Waits;
             state = self
                 .ready
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// As [`next`](Self::next), for a reader that is a task.
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Next<T>> {
+        let mut state = self.lock();
+        match state.next() {
+            Some(next) => Poll::Ready(next),
+            None => {
+                state.reader = Reader::Polls(context.waker().clone());
+                Poll::Pending
+            }
         }
     }
 
@@ -172,7 +190,7 @@ impl<T: Load> Inbox<T> {
             if state.closed {
                 return false;
             }
-            state.reader_waits = true;
+            state.reader = Reader::Waits;
             state = self
                 .ready
                 .wait(state)
@@ -227,14 +245,16 @@ impl<T: Load> Inbox<T> {
 
     /// Asks the reader to open what it writes to again.
     pub(crate) fn reopen(&self) {
-        self.lock().reopen = true;
-        self.ready.notify_one();
+        let mut state = self.lock();
+        state.reopen = true;
+        self.wake(&mut state);
     }
 
     /// Takes no more.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
-        self.ready.notify_all();
+        let mut state = self.lock();
+        state.closed = true;
+        self.wake(&mut state);
     }
 
     /// Says that the reader has ended.
@@ -263,8 +283,7 @@ impl<T: Load> Inbox<T> {
         state.items.clear();
         let discarded = std::mem::take(&mut state.books.pending) as u64;
         state.books.discarded += discarded;
-        drop(state);
-        self.ready.notify_all();
+        self.wake(&mut state);
         discarded
     }
 
@@ -273,9 +292,32 @@ impl<T: Load> Inbox<T> {
         self.lock().abandoned
     }
 
+    /// Wakes whoever waits for something other than items, too.
+    fn wake(&self, state: &mut State<T>) {
+        if let Reader::Polls(waker) = std::mem::replace(&mut state.reader, Reader::Busy) {
+            waker.wake();
+        }
+        self.ready.notify_all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // A panic while the lock was held leaves at worst a count off by one batch.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    /// What there is for the reader, whose last item is done with.
+    fn next(&mut self) -> Option<Next<T>> {
+        self.books.busy_since = None;
+        if std::mem::take(&mut self.reopen) {
+            return Some(Next::Reopen);
+        }
+        if let Some(item) = self.items.pop_front() {
+            self.books.busy_since = Some(Instant::now());
+            return Some(Next::Item(item));
+        }
+        self.closed.then_some(Next::Closed)
     }
 }
 

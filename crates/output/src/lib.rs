@@ -26,9 +26,10 @@
 //! in batches of whatever has gathered. A batch is one alert when there is little to do, and a
 //! thousand when there is much, so one mechanism serves latency and throughput.
 //!
-//! Async is confined to gRPC and HTTP, on a runtime that exists only if one of them is enabled.
-//! HTTP is hyper's client without a layer above it: it comes with gRPC anyway, and a POST needs no
-//! more. Proxies are not supported.
+//! Async is confined to gRPC, on a runtime that exists only if it is enabled, and to HTTP, on the one
+//! thread of its sink. HTTP is hyper's connections without a layer above them: they come with gRPC
+//! anyway, a POST needs no more, and a pool would hand each request from thread to thread. Proxies
+//! are not supported.
 
 mod batch;
 mod config;

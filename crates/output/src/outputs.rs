@@ -60,12 +60,8 @@ impl Outputs {
         if let Some(program) = &config.program {
             sinks.push(Box::new(ProgramSink::new(program)));
         }
-        if let (Some(http), Some(runtime)) = (&config.http, &runtime) {
-            sinks.push(Box::new(HttpSink::new(
-                http,
-                config.format.json,
-                runtime.handle(),
-            )?));
+        if let Some(http) = &config.http {
+            sinks.push(Box::new(HttpSink::new(http, config.format.json)?));
         }
         let server = config.grpc.as_ref().map(BoundServer::bind).transpose()?;
         if sinks.is_empty() && server.is_none() {
@@ -293,13 +289,14 @@ impl Drop for Outputs {
     }
 }
 
-/// A runtime for gRPC and HTTP, if one of them is enabled.
+/// A runtime for gRPC, if it is enabled. (HTTP has its own, in its thread.)
 fn runtime(config: &OutputsConfig) -> Result<Option<Runtime>, StartError> {
-    let threads = match (&config.grpc, &config.http) {
-        (None, None) => return Ok(None),
-        (Some(grpc), _) if grpc.threads > 0 => grpc.threads,
-        (Some(_), _) => std::thread::available_parallelism().map_or(1, usize::from),
-        (None, Some(_)) => 1,
+    let Some(grpc) = &config.grpc else {
+        return Ok(None);
+    };
+    let threads = match grpc.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
     };
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)

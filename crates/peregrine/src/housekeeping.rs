@@ -11,8 +11,10 @@ use config::{DropAction, SyscallDrops};
 use output::Outputs;
 
 use crate::drops::{DropMonitor, Report};
+use crate::engine::Engine;
+use crate::metrics::{FileSum, Metrics};
 use crate::statistics::Statistics;
-use crate::top::{self, TopSocket};
+use crate::top::{self, NoisyRow, TopSocket};
 
 /// What the source of events has counted since it was opened.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -29,6 +31,29 @@ pub(crate) struct SourceCounters {
     pub(crate) other: u64,
     /// Not lost: no rule can match them, which was decided in the kernel.
     pub(crate) filtered: u64,
+    /// Of those for which a ring was full: the ring had room, but not for who has taken its share.
+    pub(crate) over_budget: u64,
+    /// Events and losses of each CPU.
+    pub(crate) per_cpu: Vec<(u64, u64)>,
+}
+
+/// What takes longer to find out, for those who ask.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct SourceDetails {
+    /// What the source is called in metrics.
+    pub(crate) engine_name: &'static str,
+    /// Who lost events, the most first.
+    pub(crate) noisy: Vec<NoisyRow>,
+    /// The programs in the kernel.
+    pub(crate) programs: Vec<ProgramRuns>,
+}
+
+/// What a program in the kernel did, as far as the kernel counts it.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct ProgramRuns {
+    pub(crate) name: String,
+    pub(crate) runs: u64,
+    pub(crate) run_time_ns: u64,
 }
 
 /// Nanoseconds since the epoch.
@@ -47,6 +72,7 @@ pub(crate) struct Housekeeping {
     hostname: Arc<str>,
     began: u64,
     top: Option<TopSocket>,
+    metrics: Option<Metrics>,
     next: u64,
 }
 
@@ -71,6 +97,7 @@ impl Housekeeping {
             hostname: Arc::clone(hostname),
             began: now,
             top: None,
+            metrics: None,
             next: 0,
         };
         keeping.plan(now);
@@ -82,15 +109,55 @@ impl Housekeeping {
         self.top = Some(socket);
     }
 
+    /// Takes snapshots from now on.
+    pub(crate) fn give_snapshots(&mut self, metrics: Metrics) {
+        self.metrics = Some(metrics);
+    }
+
+    /// Whether a snapshot of metrics is wanted.
+    pub(crate) fn metrics_are_wanted(&self, now: u64) -> bool {
+        self.metrics
+            .as_ref()
+            .is_some_and(|metrics| metrics.is_due(now))
+    }
+
+    /// Hands a snapshot of metrics to those who want it.
+    pub(crate) fn give_metrics(
+        &mut self,
+        engine: &Engine,
+        now: u64,
+        counters: &SourceCounters,
+        details: &SourceDetails,
+    ) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.give(engine, now, counters, details);
+        }
+    }
+
+    /// Notes that rules were loaded again.
+    pub(crate) fn note_load(&mut self, now: u64, rules_files: Vec<FileSum>) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.note_load(now, rules_files);
+        }
+    }
+
     /// Whether somebody waits for a report.
     pub(crate) fn report_is_wanted(&self) -> bool {
         self.top.as_ref().is_some_and(TopSocket::is_wanted)
     }
 
     /// Gives a report, to which it adds what the source has counted, to those who wait.
-    pub(crate) fn give_report(&self, mut report: top::Report, now: u64, counters: &SourceCounters) {
+    pub(crate) fn give_report(
+        &self,
+        mut report: top::Report,
+        now: u64,
+        counters: &SourceCounters,
+        details: SourceDetails,
+    ) {
         report.uptime_ns = now.saturating_sub(self.began);
         report.drops = counters.drops;
+        report.over_budget = counters.over_budget;
+        report.noisy = details.noisy;
         let kinds = counters.ring_full.iter();
         report.drops_ring_full = kinds
             .map(|(kind, count)| ((*kind).to_owned(), *count))

@@ -13,8 +13,27 @@ pub(crate) const ENGINE_VERSION: &str = "0.62.0";
 pub(crate) const SCHEMA_VERSION: &str = "4.5.1";
 /// Version of the interface between probe and engine that the event table belongs to.
 const DRIVER_API_VERSION: &str = "10.1.0";
+/// Version of the interface of plugins that rules files of this version are written for.
+const PLUGIN_API_VERSION: &str = "3.12.0";
 /// Version of Falco whose files and options are taken as they are.
 const COMPATIBLE_WITH: &str = "0.44.1";
+
+/// What `/versions` of the web server answers; `falcoctl` asks it what rules and plugins fit.
+pub(crate) fn versions() -> serde_json::Value {
+    let own = env!("CARGO_PKG_VERSION");
+    serde_json::json!({
+        "default_driver_version": own,
+        "driver_api_version": DRIVER_API_VERSION,
+        "driver_schema_version": SCHEMA_VERSION,
+        "engine_version": ENGINE_VERSION.split('.').nth(1).unwrap_or_default(),
+        "engine_version_semver": ENGINE_VERSION,
+        "falco_version": COMPATIBLE_WITH,
+        "libs_version": own,
+        "peregrine_version": own,
+        "plugin_api_version": PLUGIN_API_VERSION,
+        "plugin_versions": {},
+    })
+}
 
 /// `--version`.
 pub(crate) fn version(out: &mut dyn Write, json: bool) -> io::Result<()> {

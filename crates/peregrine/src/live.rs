@@ -11,8 +11,9 @@ use state::procfs::{Listed, Procfs};
 use crate::engine::Engine;
 use crate::filter::Chosen;
 use crate::host::HostWatch;
-use crate::housekeeping::{Housekeeping, SourceCounters, wall_clock};
+use crate::housekeeping::{Housekeeping, SourceCounters, SourceDetails, wall_clock};
 use crate::memory;
+use crate::metrics::FileSum;
 use crate::signals::Signals;
 
 /// After a batch of this many events the next one is taken without a wait: the engine is behind.
@@ -51,6 +52,9 @@ pub(crate) trait Source {
     /// What it has counted.
     fn counters(&self) -> SourceCounters;
 
+    /// What takes longer to find out.
+    fn details(&self) -> SourceDetails;
+
     /// Brings from now on what was chosen.
     ///
     /// # Errors
@@ -78,6 +82,14 @@ pub(crate) trait Source {
     fn finish(&mut self, each: impl FnMut(u16, &[u8])) -> Result<()>;
 }
 
+/// Rules that were loaded again.
+pub(crate) struct Reloaded {
+    pub(crate) ruleset: Ruleset,
+    pub(crate) chosen: Chosen,
+    /// What they came from.
+    pub(crate) files: Vec<FileSum>,
+}
+
 /// What a source had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Drained {
@@ -102,7 +114,7 @@ pub(crate) fn watch(
     signals: &Signals,
     host: &mut HostWatch,
     duration: Option<Duration>,
-    reload: &dyn Fn() -> Result<(Ruleset, Chosen)>,
+    reload: &dyn Fn() -> Result<Reloaded>,
 ) -> Result<End> {
     let deadline = duration.map(|duration| Instant::now() + duration);
     let mut next_care = Instant::now() + CARE_INTERVAL;
@@ -121,7 +133,10 @@ pub(crate) fn watch(
         engine.flush();
         let now = wall_clock();
         if keeping.report_is_wanted() {
-            keeping.give_report(engine.report(), now, &source.counters());
+            keeping.give_report(engine.report(), now, &source.counters(), source.details());
+        }
+        if keeping.metrics_are_wanted(now) {
+            keeping.give_metrics(engine, now, &source.counters(), &source.details());
         }
         if keeping.is_due(now) {
             let counters = source.counters();
@@ -144,14 +159,15 @@ pub(crate) fn watch(
         if signals.take_reload() {
             tracing::info!("SIGHUP received, loading the rules again");
             match reload() {
-                Ok((ruleset, chosen)) => {
+                Ok(loaded) => {
                     // First what is traced, then what is looked for: no rule waits in vain.
-                    source.select(&chosen)?;
-                    engine.replace_rules(ruleset);
+                    source.select(&loaded.chosen)?;
+                    engine.replace_rules(loaded.ruleset);
+                    keeping.note_load(now, loaded.files);
                     memory::give_back();
                     tracing::info!(
                         "Watching {} system calls with the new rules",
-                        chosen.selection.syscalls.len()
+                        loaded.chosen.selection.syscalls.len()
                     );
                 }
                 Err(err) => reload_failed(engine, &err, now),

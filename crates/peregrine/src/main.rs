@@ -19,6 +19,7 @@ mod live;
 mod log;
 mod match_capture;
 mod memory;
+mod metrics;
 mod picture;
 #[cfg(feature = "live")]
 mod probe_source;
@@ -35,6 +36,7 @@ mod test_rules;
 mod top;
 #[cfg(test)]
 mod warm;
+mod webserver;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -48,6 +50,7 @@ use field::{ListFormat, ListOptions};
 use rules::report;
 
 use crate::args::{Args, Command, Format};
+use crate::metrics::FileSum;
 
 /// Where the configuration is unless `-c` says otherwise.
 const DEFAULT_CONFIG: &str = "/etc/falco/falco.yaml";
@@ -109,7 +112,7 @@ fn start(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
 
-    let (mut config, config_file) = load_config(args)?;
+    let (mut config, config_files) = load_config(args)?;
     apply_options(args, &mut config);
     if args.version {
         info::version(&mut out, config.json_output)?;
@@ -154,24 +157,39 @@ fn start(args: &Args) -> Result<ExitCode> {
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH
     );
-    match &config_file {
-        Some(path) => {
-            tracing::info!("Falco initialized with configuration files:");
+    if config_files.is_empty() {
+        tracing::info!("No configuration file; defaults are used");
+    } else {
+        tracing::info!("Falco initialized with configuration files:");
+        for path in &config_files {
             tracing::info!("   {}", path.display());
         }
-        None => tracing::info!("No configuration file; defaults are used"),
     }
     not_yet_in_configuration(&config)?;
     if config.engine.kind == EngineKind::Ptrace && args.watched.is_empty() && !args.dry_run {
         return Err(ptrace::Error::NoCommand.into());
     }
 
-    let ruleset = rule_files::load_ruleset(args, &config)?;
-    run::run(args, &config, ruleset)
+    let (ruleset, rules) = rule_files::load_ruleset(args, &config)?;
+    let files = run::Files {
+        config: config_files
+            .iter()
+            // A file that was just read and is gone now has no sum that means anything.
+            .filter_map(|path| {
+                Some(FileSum::of(
+                    &path.to_string_lossy(),
+                    &std::fs::read(path).ok()?,
+                ))
+            })
+            .collect(),
+        rules,
+    };
+    run::run(args, &config, ruleset, files)
 }
 
-/// Reads the configuration that `-c` names, or the default one if it exists.
-fn load_config(args: &Args) -> Result<(Config, Option<PathBuf>)> {
+/// Reads the configuration that `-c` names, or the default one if it exists. Beside it, the files
+/// that it came from.
+fn load_config(args: &Args) -> Result<(Config, Vec<PathBuf>)> {
     let path = match &args.config {
         Some(path) if !path.exists() => {
             bail!("Could not find configuration file at {}", path.display())
@@ -189,7 +207,8 @@ fn load_config(args: &Args) -> Result<(Config, Option<PathBuf>)> {
     for problem in sources.iter().flat_map(|source| &source.unknown_keys) {
         let _ = writeln!(io::stderr(), "Warning: {problem}");
     }
-    Ok((config, path))
+    let paths = sources.into_iter().map(|source| source.path).collect();
+    Ok((config, paths))
 }
 
 /// Options that stand for keys of the configuration.
@@ -219,8 +238,7 @@ fn apply_options(args: &Args, config: &mut Config) {
     }
 }
 
-/// What the configuration asks for and is not there yet: an error where something would be missed
-/// in silence, a warning where nothing is.
+/// What the configuration asks for and is not there yet.
 fn not_yet_in_configuration(config: &Config) -> Result<()> {
     // The fields of containers are built in, so the plugin that Falco needs for them is not needed.
     if let Some(plugin) = config
@@ -233,13 +251,6 @@ fn not_yet_in_configuration(config: &Config) -> Result<()> {
              `load_plugins`",
             plugin.name
         );
-    }
-    let pending = [
-        (config.webserver.enabled, "webserver"),
-        (config.metrics.enabled, "metrics"),
-    ];
-    for (_, key) in pending.iter().filter(|(set, _)| *set) {
-        tracing::warn!("`{key}` is not available yet and has no effect");
     }
     Ok(())
 }
@@ -282,7 +293,7 @@ fn describe(args: &Args, config: &Config) -> Result<ExitCode> {
 
 /// What the kernel decides for the rules, and what is left to user space.
 fn explain_filter(args: &Args, config: &Config) -> Result<ExitCode> {
-    let ruleset = rule_files::load_ruleset(args, config)?;
+    let (ruleset, _) = rule_files::load_ruleset(args, config)?;
     let chosen = filter::choose(&ruleset, config, args.record.is_some());
     let Some(plan) = chosen.plan else {
         bail!(

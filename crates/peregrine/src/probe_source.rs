@@ -4,12 +4,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use probe::{Options, Probe, Reader};
+use probe::{Noisy, Options, Probe, Reader, Spender};
 use state::procfs::{Listed, OpenFile, OpenFiles, Procfs, Tasks};
 
 use crate::filter::{Chosen, tables};
-use crate::housekeeping::SourceCounters;
+use crate::housekeeping::{ProgramRuns, SourceCounters, SourceDetails};
 use crate::live::{BEHIND, Drained, Source};
+use crate::top::NoisyRow;
 
 /// Waits between two looks at the rings lie between these. The longest one is also how late an event
 /// can be. To wake up costs some microseconds, on a virtual machine as much as a hundred events do,
@@ -95,6 +96,25 @@ impl Source for ProbeSource {
         counters(&self.probe)
     }
 
+    fn details(&self) -> SourceDetails {
+        let noisy = self.probe.noisy().unwrap_or_else(|err| {
+            tracing::debug!("who is noisy cannot be read: {err}");
+            Vec::new()
+        });
+        let programs = self.probe.program_runs().into_iter();
+        SourceDetails {
+            engine_name: "modern_bpf",
+            noisy: noisy.into_iter().map(noisy_row).collect(),
+            programs: programs
+                .map(|program| ProgramRuns {
+                    name: program.name,
+                    runs: program.runs,
+                    run_time_ns: program.run_time_ns,
+                })
+                .collect(),
+        }
+    }
+
     /// What no rule can match is dropped. The filter comes first: a call that was not traced before
     /// is filtered from its beginning.
     fn select(&mut self, chosen: &Chosen) -> Result<()> {
@@ -156,6 +176,19 @@ fn next_wait(wait: Duration, handled: usize) -> Duration {
     }
 }
 
+fn noisy_row(noisy: Noisy) -> NoisyRow {
+    let (kind, id) = match noisy.who {
+        Spender::Process(pid) => ("process", u64::from(pid)),
+        Spender::ControlGroup(inode) => ("cgroup", inode),
+    };
+    NoisyRow {
+        kind: kind.to_owned(),
+        id,
+        name: noisy.comm,
+        lost: noisy.lost,
+    }
+}
+
 /// Descriptors in the form in which the state takes them.
 fn of_state(files: Vec<probe::OpenFile>) -> OpenFiles {
     files
@@ -192,6 +225,12 @@ fn counters(probe: &Probe) -> SourceCounters {
         too_big: total.too_big,
         other: counters.drops() - total.ring_full.total() - total.too_big,
         filtered: total.filtered,
+        over_budget: total.over_budget,
+        per_cpu: counters
+            .per_cpu
+            .iter()
+            .map(|cpu| (cpu.events, cpu.drops()))
+            .collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use event::SyscallCodeSet;
 use ptrace::{Options, Progress, Tracer};
 
 use crate::filter::Chosen;
-use crate::housekeeping::SourceCounters;
+use crate::housekeeping::{SourceCounters, SourceDetails};
 use crate::live::{Drained, Source};
 
 /// The longest wait for news of the command: so late can a signal to the engine be noticed.
@@ -79,6 +79,13 @@ impl Source for PtraceSource {
         counters(&self.tracer)
     }
 
+    fn details(&self) -> SourceDetails {
+        SourceDetails {
+            engine_name: "ptrace",
+            ..SourceDetails::default()
+        }
+    }
+
     fn select(&mut self, chosen: &Chosen) -> Result<()> {
         let missing = self.tracer.set_syscalls(&chosen.selection.syscalls);
         if !missing.is_empty() {
@@ -114,9 +121,7 @@ fn counters(tracer: &Tracer) -> SourceCounters {
     SourceCounters {
         events: counters.events,
         drops: counters.too_big,
-        ring_full: Vec::new(),
         too_big: counters.too_big,
-        other: 0,
-        filtered: 0,
+        ..SourceCounters::default()
     }
 }

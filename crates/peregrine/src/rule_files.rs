@@ -13,6 +13,7 @@ use rules::{
 };
 
 use crate::args::Args;
+use crate::metrics::FileSum;
 
 /// What `-pk` and `-pc` append.
 const KUBERNETES_OUTPUT: &str =
@@ -50,17 +51,19 @@ pub(crate) fn load_rules(args: &Args, config: &Config) -> Result<Loaded> {
     Ok(load(files, sources(config)?, &settings(args, config)?))
 }
 
-/// The rules of these files alone, after saying what is wrong in them.
+/// The rules of these files alone, after saying what is wrong in them, and the files' sums.
 ///
 /// # Errors
 ///
 /// When a file cannot be read, or the rules have errors.
-pub(crate) fn load_ruleset(args: &Args, config: &Config) -> Result<Ruleset> {
+pub(crate) fn load_ruleset(args: &Args, config: &Config) -> Result<(Ruleset, Vec<FileSum>)> {
     let loaded = load_rules(args, config)?;
     report_problems(&loaded)?;
-    loaded
+    let sums = sums(&loaded);
+    let ruleset = loaded
         .ruleset
-        .ok_or_else(|| anyhow!("the rules have errors"))
+        .ok_or_else(|| anyhow!("the rules have errors"))?;
+    Ok((ruleset, sums))
 }
 
 /// Checks rules files alone (`-V`).
@@ -71,6 +74,14 @@ pub(crate) fn load_ruleset(args: &Args, config: &Config) -> Result<Ruleset> {
 pub(crate) fn validate(args: &Args, config: &Config) -> Result<Loaded> {
     let files = read_all(&args.validate)?;
     Ok(load(files, sources(config)?, &settings(args, config)?))
+}
+
+/// The checksums of the files.
+pub(crate) fn sums(loaded: &Loaded) -> Vec<FileSum> {
+    let files = loaded.files.iter();
+    files
+        .map(|(_, file)| FileSum::of(&file.name, file.text.as_bytes()))
+        .collect()
 }
 
 /// Prints what was found while loading, on standard error, and turns errors into one.

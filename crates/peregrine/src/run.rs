@@ -21,23 +21,37 @@ use crate::engine::{Engine, SOURCE};
 use crate::filter::{Chosen, choose};
 use crate::host::HostWatch;
 use crate::housekeeping::{Housekeeping, wall_clock};
-use crate::live::{self, End, Source};
+use crate::live::{self, End, Reloaded, Source};
 use crate::match_capture::{self, MatchCapture};
+use crate::metrics::{FileSum, Loads, Metrics, Scrape};
 use crate::ptrace_source::PtraceSource;
 use crate::recorder::Recorder;
 use crate::signals::Signals;
 use crate::top::TopSocket;
+use crate::webserver::WebServer;
 use crate::{memory, replay, rule_files, summary};
 
 /// How long what waits in outputs may take at the end, when `output_timeout` is shorter.
 const LEAST_TIME_TO_DRAIN: Duration = Duration::from_secs(5);
+
+/// What configuration and rules came from.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Files {
+    pub(crate) config: Vec<FileSum>,
+    pub(crate) rules: Vec<FileSum>,
+}
 
 /// Watches until the end of the capture, a signal, or the time limit.
 ///
 /// # Errors
 ///
 /// When something that was asked for cannot be had.
-pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<ExitCode> {
+pub(crate) fn run(
+    args: &Args,
+    config: &Config,
+    ruleset: Ruleset,
+    files: Files,
+) -> Result<ExitCode> {
     sources_wanted(args)?;
     let chosen = selection_of(&ruleset, config, args);
     let hostname = hostname();
@@ -92,6 +106,7 @@ pub(crate) fn run(args: &Args, config: &Config, ruleset: Ruleset) -> Result<Exit
         wall_clock(),
     )?;
     answer_top(config, &mut keeping);
+    let _webserver = answer_web(config, &mut keeping, files, &Arc::from(hostname.as_str()))?;
     let began = Instant::now();
 
     let result = match (&config.engine.kind, &config.engine.capture_file) {
@@ -179,6 +194,43 @@ fn answer_top(config: &Config, keeping: &mut Housekeeping) {
         Ok(socket) => keeping.answer_top(socket),
         Err(err) => tracing::debug!("`peregrine top` cannot be answered: {err:#}"),
     }
+}
+
+/// Takes snapshots of metrics and runs the web server, if they are wanted and events are watched
+/// live.
+fn answer_web(
+    config: &Config,
+    keeping: &mut Housekeeping,
+    files: Files,
+    hostname: &Arc<str>,
+) -> Result<Option<WebServer>> {
+    if config.engine.kind == EngineKind::Replay {
+        return Ok(None);
+    }
+    let webserver = &config.webserver;
+    let is_scraped = webserver.enabled && webserver.prometheus_metrics_enabled;
+    let scrape = is_scraped.then(|| Arc::new(Scrape::new()));
+    if config.metrics.enabled || is_scraped {
+        let now = wall_clock();
+        let loads = Loads {
+            started: now,
+            loaded: now,
+            rules_files: files.rules,
+            config_files: files.config,
+        };
+        keeping.give_snapshots(Metrics::new(
+            &config.metrics,
+            loads,
+            hostname,
+            scrape.clone(),
+        )?);
+    }
+    if !webserver.enabled {
+        return Ok(None);
+    }
+    let server = WebServer::start(webserver, scrape)?;
+    tracing::info!("The web server listens at {}", server.address());
+    Ok(Some(server))
 }
 
 /// Writing a capture would destroy it before it is read.
@@ -282,9 +334,13 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
     memory::give_back();
     source.begin()?;
     let reload = || {
-        let ruleset = rule_files::load_ruleset(args, config)?;
+        let (ruleset, files) = rule_files::load_ruleset(args, config)?;
         let chosen = selection_of(&ruleset, config, args);
-        Ok((ruleset, chosen))
+        Ok(Reloaded {
+            ruleset,
+            chosen,
+            files,
+        })
     };
     let duration = args.duration.map(Duration::from_secs);
     let mut host = HostWatch::new(root);

@@ -71,6 +71,7 @@ mod selection;
 pub use check::{CheckError, Missing};
 pub use counters::{Counters, CpuCounters, RingFull};
 pub use error::Error;
+pub use info::ProgramRuns;
 pub use iterators::OpenFile;
 pub use loader::Probe;
 pub use noisy::{Noisy, Spender};

@@ -20,6 +20,7 @@ use crate::cpus;
 use crate::entries::Entries;
 use crate::error::Error;
 use crate::features::Features;
+use crate::info::{self, ProgramRuns};
 use crate::log;
 use crate::noisy::{self, Noisy};
 use crate::options::Options;
@@ -295,8 +296,8 @@ impl Probe {
             let Some(program) = self.loaded_program(link) else {
                 continue;
             };
-            skipped_runs += crate::info::recursion_misses(program.as_fd())
-                .map_err(|err| access(err.to_string()))?;
+            skipped_runs +=
+                info::recursion_misses(program.as_fd()).map_err(|err| access(err.to_string()))?;
         }
         Ok(Counters {
             per_cpu,
@@ -318,6 +319,11 @@ impl Probe {
             Some((key, value))
         });
         Ok(noisy::sum_up(entries))
+    }
+
+    /// What the programs did, if the kernel counts it (`kernel.bpf_stats_enabled`).
+    pub fn program_runs(&self) -> Vec<ProgramRuns> {
+        info::runs(&self.object)
     }
 
     /// Whether a call arrives with the parameters of its own event. The others arrive as the

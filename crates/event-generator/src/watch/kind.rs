@@ -31,7 +31,8 @@ impl EngineKind {
             }
             Self::Peregrine => {
                 "peregrine: grpc.enabled, grpc.bind_address and grpc_output.enabled; or json_output, \
-                 http_output.enabled, http_output.url. Counters: -s FILE"
+                 http_output.enabled, http_output.url. Counters: -s FILE, metrics.output_file, or \
+                 webserver.prometheus_metrics_enabled"
             }
         }
     }

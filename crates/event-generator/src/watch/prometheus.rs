@@ -4,10 +4,9 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// What every name of an engine starts with.
-const PREFIX: &str = "falcosecurity_";
+use metrics::names::{OWN_PREFIX, PREFIX};
 
-/// A sample of the text format, its name without the prefix.
+/// A sample of the text format, its name as [`metrics::Description`] has it.
 pub(super) struct Sample<'a> {
     pub(super) name: &'a str,
     labels: &'a str,
@@ -16,7 +15,10 @@ pub(super) struct Sample<'a> {
 
 /// Reads a line; `None` for comments, for metrics of others and for what is no count.
 pub(super) fn sample(line: &str) -> Option<Sample<'_>> {
-    let line = line.strip_prefix(PREFIX)?;
+    let line = match line.strip_prefix(PREFIX) {
+        Some(line) => line,
+        None => Some(line).filter(|line| line.starts_with(OWN_PREFIX))?,
+    };
     let (name, labels, rest) = match line.split_once('{') {
         // The last brace, because values of labels may hold some.
         Some((name, rest)) => {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::lines::write_lines;
-use super::{Sink, SinkInbox};
+use super::{BatchSink, SinkInbox};
 use crate::batch::Slice;
 use crate::config::FileConfig;
 use crate::error::StartError;
@@ -70,7 +70,7 @@ impl FileSink {
     }
 }
 
-impl Sink for FileSink {
+impl BatchSink for FileSink {
     fn name(&self) -> &'static str {
         "file"
     }

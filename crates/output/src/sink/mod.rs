@@ -5,6 +5,7 @@
 
 mod file;
 mod http;
+mod http_post;
 mod http_tls;
 mod lines;
 mod program;
@@ -32,7 +33,17 @@ pub(crate) trait Sink: Send + 'static {
     /// Its name in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// Delivers alerts. Each must be settled or failed in the inbox, now or later.
+    /// Takes alerts from the inbox until it is closed and empty, and finishes what is under way.
+    /// Each alert must be settled or failed in the inbox.
+    fn run(&mut self, inbox: &SinkInbox);
+}
+
+/// A sink that does one batch after another, each at once.
+pub(crate) trait BatchSink: Send + 'static {
+    /// Its name in logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Delivers alerts. Each must be settled or failed in the inbox.
     fn deliver(&mut self, slice: Slice, inbox: &SinkInbox);
 
     /// Opens again what it writes to.
@@ -42,23 +53,33 @@ pub(crate) trait Sink: Send + 'static {
     fn close(&mut self, _inbox: &SinkInbox) {}
 }
 
+impl<S: BatchSink> Sink for S {
+    fn name(&self) -> &'static str {
+        BatchSink::name(self)
+    }
+
+    fn run(&mut self, inbox: &SinkInbox) {
+        loop {
+            match inbox.next() {
+                Next::Item(slice) => {
+                    let bytes = slice.bytes();
+                    self.deliver(slice, inbox);
+                    inbox.release(bytes);
+                }
+                Next::Reopen => self.reopen(),
+                Next::Closed => break,
+            }
+        }
+        self.close(inbox);
+    }
+}
+
 /// Runs a sink on its own thread until its inbox is closed and empty.
 pub(crate) fn spawn(mut sink: Box<dyn Sink>, inbox: SinkInbox) -> io::Result<()> {
     thread::Builder::new()
         .name(format!("out-{}", inbox.name()))
         .spawn(move || {
-            loop {
-                match inbox.next() {
-                    Next::Item(slice) => {
-                        let bytes = slice.bytes();
-                        sink.deliver(slice, &inbox);
-                        inbox.release(bytes);
-                    }
-                    Next::Reopen => sink.reopen(),
-                    Next::Closed => break,
-                }
-            }
-            sink.close(&inbox);
+            sink.run(&inbox);
             inbox.finish();
         })?;
     Ok(())

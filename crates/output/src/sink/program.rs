@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::lines::write_lines;
-use super::{Sink, SinkInbox};
+use super::{BatchSink, SinkInbox};
 use crate::batch::Slice;
 use crate::config::ProgramConfig;
 use crate::inbox::Load;
@@ -117,7 +117,7 @@ impl ProgramSink {
     }
 }
 
-impl Sink for ProgramSink {
+impl BatchSink for ProgramSink {
     fn name(&self) -> &'static str {
         "program"
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 use super::lines::write_lines;
-use super::{Sink, SinkInbox};
+use super::{BatchSink, SinkInbox};
 use crate::batch::Slice;
 use crate::error::StartError;
 use crate::inbox::Load;
@@ -30,7 +30,7 @@ impl StdoutSink {
     }
 }
 
-impl Sink for StdoutSink {
+impl BatchSink for StdoutSink {
     fn name(&self) -> &'static str {
         "stdout"
     }

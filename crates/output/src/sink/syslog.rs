@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Sink, SinkInbox};
+use super::{BatchSink, SinkInbox};
 use crate::batch::Slice;
 use crate::config::SyslogConfig;
 
@@ -100,7 +100,7 @@ impl SyslogSink {
     }
 }
 
-impl Sink for SyslogSink {
+impl BatchSink for SyslogSink {
     fn name(&self) -> &'static str {
         "syslog"
     }

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::Report;
 
+/// So many of those who lose events are shown.
+const NOISIEST: usize = 5;
+
 /// The text of a report: `change` is what happened since the one before.
 pub(super) fn lines(report: &Report, change: &Report, rows: usize) -> String {
     let mut out = summary(report, change);
@@ -65,13 +68,33 @@ pub(super) fn summary(report: &Report, change: &Report) -> String {
     {
         let _ = writeln!(out, "  ring full: {kind} {count}");
     }
+    if change.over_budget > 0 {
+        let _ = writeln!(out, "  over its share: {}", change.over_budget);
+    }
+    for row in change
+        .noisy
+        .iter()
+        .filter(|row| row.lost > 0)
+        .take(NOISIEST)
+    {
+        let name = if row.name.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", row.name)
+        };
+        let _ = writeln!(
+            out,
+            "  noisy: {} {}{name} lost {}",
+            row.kind, row.id, row.lost
+        );
+    }
     out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::{ProcessRow, RuleRow, SyscallRow};
+    use crate::top::{NoisyRow, ProcessRow, RuleRow, SyscallRow};
 
     #[test]
     fn the_text_of_a_report() {
@@ -83,6 +106,21 @@ mod tests {
             matches: 20,
             drops: 5,
             drops_ring_full: vec![("open".to_owned(), 5), ("close".to_owned(), 0)],
+            over_budget: 3,
+            noisy: vec![
+                NoisyRow {
+                    kind: "process".to_owned(),
+                    id: 7,
+                    name: "cat".to_owned(),
+                    lost: 4,
+                },
+                NoisyRow {
+                    kind: "cgroup".to_owned(),
+                    id: 99,
+                    lost: 1,
+                    ..NoisyRow::default()
+                },
+            ],
             alerts_dropped: 0,
             rules: vec![RuleRow {
                 rule: "A rule".to_owned(),
@@ -106,6 +144,9 @@ mod tests {
 peregrine 1.2.3 pid 42 up 0:00:10  events 1000000 (100000/s)  matches 20 (2/s)
 lost: events 5 (0/s)  alerts 0 (0/s)
   ring full: open 5
+  over its share: 3
+  noisy: process 7 (cat) lost 4
+  noisy: cgroup 99 lost 1
 
   CPU %     evals/s   matches  rule
   1.000       50000        20  A rule

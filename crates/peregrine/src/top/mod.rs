@@ -33,6 +33,12 @@ pub(crate) struct Report {
     pub(crate) drops: u64,
     /// Of those, the ones for which a ring was full, by kind of event.
     pub(crate) drops_ring_full: Vec<(String, u64)>,
+    /// Of those, the ones for which the ring had room, but not for who had used up its share.
+    #[serde(default)]
+    pub(crate) over_budget: u64,
+    /// Who lost events, the greatest losses first.
+    #[serde(default)]
+    pub(crate) noisy: Vec<NoisyRow>,
     /// Alerts that an output had no room for.
     pub(crate) alerts_dropped: u64,
     /// The most expensive first.
@@ -41,6 +47,19 @@ pub(crate) struct Report {
     pub(crate) syscalls: Vec<SyscallRow>,
     /// The most expensive first.
     pub(crate) processes: Vec<ProcessRow>,
+}
+
+/// A process or control group that lost events because a ring was full.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct NoisyRow {
+    /// `process` or `cgroup`.
+    pub(crate) kind: String,
+    /// The process, or the inode number of the folder of the control group.
+    pub(crate) id: u64,
+    /// Of the process.
+    pub(crate) name: String,
+    /// How many, as far as the kernel remembers.
+    pub(crate) lost: u64,
 }
 
 /// A rule.
@@ -87,6 +106,18 @@ impl Report {
         less(&mut change.matches, earlier.matches);
         less(&mut change.drops, earlier.drops);
         less(&mut change.alerts_dropped, earlier.alerts_dropped);
+        less(&mut change.over_budget, earlier.over_budget);
+        let before: HashMap<_, _> = earlier
+            .noisy
+            .iter()
+            .map(|row| ((&row.kind, row.id), row.lost))
+            .collect();
+        for row in &mut change.noisy {
+            let key = (&row.kind, row.id);
+            let lost = before.get(&key).copied().unwrap_or(0);
+            less(&mut row.lost, lost);
+        }
+        change.noisy.sort_by_key(|row| std::cmp::Reverse(row.lost));
         let before: HashMap<_, _> = earlier.drops_ring_full.iter().cloned().collect();
         for (kind, count) in &mut change.drops_ring_full {
             less(count, before.get(kind).copied().unwrap_or(0));
