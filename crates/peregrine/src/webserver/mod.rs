@@ -289,6 +289,50 @@ mod tests {
     }
 
     #[test]
+    fn certificate_and_key_come_from_one_file() {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let path = std::env::temp_dir().join(format!("peregrine-web-{}.pem", std::process::id()));
+        let key = made.signing_key.serialize_pem();
+        std::fs::write(&path, format!("{}{key}", made.cert.pem())).unwrap();
+        let secure = WebserverConfig {
+            ssl_enabled: true,
+            ssl_certificate: path.clone(),
+            ..config()
+        };
+        let server = WebServer::start(&secure, None);
+        std::fs::remove_file(&path).unwrap();
+        let server = server.unwrap();
+
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = "localhost".try_into().unwrap();
+        let client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+        let stream = TcpStream::connect(server.address()).unwrap();
+        let mut stream = rustls::StreamOwned::new(client, stream);
+        write!(stream, "GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+        let mut text = String::new();
+        // The server need not say goodbye before it closes.
+        let _ = stream.read_to_string(&mut text);
+        assert!(text.ends_with(r#"{"status": "ok"}"#), "{text}");
+        // Who does not speak TLS gets no page.
+        assert!(plain(&server).is_none_or(|answer| !answer.contains("200 OK")));
+    }
+
+    fn plain(server: &WebServer) -> Option<String> {
+        let mut stream = TcpStream::connect(server.address()).ok()?;
+        write!(stream, "GET /healthz HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        Some(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    #[test]
     fn a_certificate_of_no_use_is_named() {
         let bad = WebserverConfig {
             ssl_enabled: true,
