@@ -6,9 +6,9 @@
 //! * **Shared parts**: a check or macro that several conditions need. One that does not hold rules
 //!   out all of them.
 //! * **Texts**: a condition that needs `proc.name in (a, b)`, or that each side of an `or` asks for
-//!   some text of the same operand, cannot hold unless one of these texts is found. The look-up
-//!   that the pool shares among all checks of the operand tells which are, and so which conditions
-//!   remain, at a cost that does not grow with their number.
+//!   some text, of one operand or of a few, cannot hold unless one of these texts is found. The
+//!   look-up that the pool shares among all checks of an operand tells which are, and so which
+//!   conditions remain, at a cost that does not grow with their number.
 //!
 //! What only depends on the subject of an event, its process, is found out once for many events of
 //! it, down to parts that a single condition needs: then a mask is all that is left of it.
@@ -30,6 +30,9 @@ use crate::program::{Fold, Test};
 /// More shared parts than this are not looked at for each event: each costs a little even where it
 /// is not needed.
 const MAX_SHARED: usize = 24;
+
+/// An `or` whose sides ask for texts of more operands than this is not taken apart.
+const MAX_OPERANDS: usize = 3;
 
 /// Made by [`Dispatch::new`], used by [`Evaluator::live`](crate::Evaluator::live).
 #[derive(Debug)]
@@ -57,11 +60,11 @@ pub(crate) enum Step {
     LookUp(LookUp),
 }
 
-/// The users do not hold unless a text of the operand is one of theirs.
+/// The users do not hold unless a text of one of the operands is one of theirs.
 #[derive(Debug)]
 pub(crate) struct LookUp {
     pub(crate) users: Box<[u64]>,
-    /// One for each index of the operand.
+    /// One for each index of the operands.
     pub(crate) parts: Box<[Part]>,
 }
 
@@ -100,14 +103,14 @@ impl Dispatch {
         let mut all = vec![0; words];
         let mut needs = Needs::new(pool);
         let mut shared: BTreeMap<CondId, Vec<usize>> = BTreeMap::new();
-        let mut by_operand: BTreeMap<OperandId, Vec<(usize, Texts)>> = BTreeMap::new();
+        let mut by_operands: BTreeMap<Operands, Vec<(usize, Texts)>> = BTreeMap::new();
         for (number, &condition) in conditions.iter().enumerate() {
             all[number / 64] |= 1u64 << (number % 64);
             for part in needs.parts(condition) {
                 shared.entry(part).or_default().push(number);
             }
-            for (operand, texts) in needs.texts(condition).iter() {
-                let users = by_operand.entry(*operand).or_default();
+            for (operands, texts) in needs.texts(condition).iter() {
+                let users = by_operands.entry(operands.clone()).or_default();
                 users.push((number, Rc::clone(texts)));
             }
         }
@@ -116,16 +119,14 @@ impl Dispatch {
             .partition(|(part, _)| pool.node_places[part.index()].is_lasting());
         let mut steps = shared_steps(pool, largest(pool, shared), words);
         let mut lasting = shared_steps(pool, lasting, words);
-        for users in by_operand.into_values() {
-            let index = users.iter().find_map(|(_, texts)| texts.first());
-            let Some(&(index, _)) = index else {
-                continue;
-            };
-            let operand = pool.indexes[index].operand;
-            let lasts = pool.index_places[index].is_lasting();
-            let scalar = pool.operand(operand).shape == Shape::Scalar;
+        for (operands, users) in by_operands {
+            let mut texts = users.iter().flat_map(|(_, texts)| texts.iter());
+            let lasts = texts.all(|&(index, _)| pool.index_places[index].is_lasting());
+            let mut shapes = operands.iter().map(|&operand| pool.operand(operand).shape);
+            let scalar = shapes.all(|shape| shape == Shape::Scalar);
+            let costs = operands.iter().map(|operand| operand.0 as usize);
             let step = Weighed {
-                cost: pool.operand_costs[operand.0 as usize] + 10,
+                cost: costs.map(|operand| pool.operand_costs[operand] + 10).sum(),
                 users: users.len(),
                 worthwhile: scalar && users.len() >= 2,
                 step: look_up(pool, &users, words),
@@ -250,10 +251,16 @@ fn bits(numbers: impl Iterator<Item = usize>, words: usize) -> Box<[u64]> {
 /// Slots of indexes, as `(index, slot)`, one of which must be found. Sorted, each once.
 type Texts = Rc<[(usize, usize)]>;
 
+/// The operands that texts are of. Sorted, each once.
+type Operands = Vec<OperandId>;
+
+/// By operands, texts one of which must be found.
+type NeededTexts = BTreeMap<Operands, Texts>;
+
 /// What must be true for conditions to hold.
 struct Needs<'p> {
     pool: &'p Pool,
-    texts: HashMap<CondId, Rc<BTreeMap<OperandId, Texts>>, foldhash::fast::FixedState>,
+    texts: HashMap<CondId, Rc<NeededTexts>, foldhash::fast::FixedState>,
 }
 
 impl<'p> Needs<'p> {
@@ -300,7 +307,7 @@ impl<'p> Needs<'p> {
 
     /// For operands that are looked up, the slots one of which must be found for the condition to
     /// hold.
-    fn texts(&mut self, condition: CondId) -> Rc<BTreeMap<OperandId, Texts>> {
+    fn texts(&mut self, condition: CondId) -> Rc<NeededTexts> {
         if let Some(known) = self.texts.get(&condition) {
             return Rc::clone(known);
         }
@@ -309,7 +316,7 @@ impl<'p> Needs<'p> {
         found
     }
 
-    fn find_texts(&mut self, condition: CondId) -> BTreeMap<OperandId, Texts> {
+    fn find_texts(&mut self, condition: CondId) -> NeededTexts {
         if let NodeDef::Check(check) = self.pool.nodes[condition.index()] {
             let operand = self.pool.check(check).left;
             return match self.pool.tests[check.0 as usize] {
@@ -318,16 +325,18 @@ impl<'p> Needs<'p> {
                     index,
                     slot,
                 } if !condition.negated() => {
-                    BTreeMap::from([(operand, Rc::from([(index as usize, slot as usize)]))])
+                    BTreeMap::from([(vec![operand], Rc::from([(index as usize, slot as usize)]))])
                 }
                 _ => BTreeMap::new(),
             };
         }
         if let Some(operands) = self.all_of(condition) {
-            let mut found: BTreeMap<OperandId, Texts> = BTreeMap::new();
+            let mut found = NeededTexts::new();
             for operand in operands {
-                for (field, texts) in self.texts(operand).iter() {
-                    let best = found.entry(*field).or_insert_with(|| Rc::clone(texts));
+                for (operands, texts) in self.texts(operand).iter() {
+                    let best = found
+                        .entry(operands.clone())
+                        .or_insert_with(|| Rc::clone(texts));
                     if texts.len() < best.len() {
                         *best = Rc::clone(texts);
                     }
@@ -343,19 +352,40 @@ impl<'p> Needs<'p> {
             return BTreeMap::new();
         };
         let mut found = BTreeMap::new();
-        for (field, texts) in first.iter() {
+        for (operands, texts) in first.iter() {
             let mut union = texts.to_vec();
             let in_all = others.iter().all(|other| {
-                let texts = other.get(field);
+                let texts = other.get(operands);
                 union.extend(texts.iter().flat_map(|texts| texts.iter().copied()));
                 texts.is_some()
             });
             if in_all {
                 union.sort_unstable();
                 union.dedup();
-                found.insert(*field, Rc::from(union));
+                found.insert(operands.clone(), Rc::from(union));
             }
+        }
+        if found.is_empty() {
+            found.extend(of_several(&all));
         }
         found
     }
+}
+
+/// The sides of an `or` that have no operands in common, but all ask for texts of some: one of all
+/// these must be found.
+fn of_several(sides: &[Rc<NeededTexts>]) -> Option<(Operands, Texts)> {
+    let (mut operands, mut texts) = (Vec::new(), Vec::new());
+    for side in sides {
+        let fewest = side
+            .iter()
+            .min_by_key(|(operands, texts)| (operands.len(), texts.len()))?;
+        operands.extend_from_slice(fewest.0);
+        texts.extend_from_slice(fewest.1);
+    }
+    operands.sort_unstable();
+    operands.dedup();
+    texts.sort_unstable();
+    texts.dedup();
+    (operands.len() <= MAX_OPERANDS).then(|| (operands, texts.into()))
 }
