@@ -40,7 +40,7 @@ pub(crate) static OBJECT: &[u8] = {
 };
 
 /// `sizeof(struct scratch)` of `bpf/maps.h`.
-pub(crate) const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
+pub(crate) const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 48;
 
 /// How many processes and control groups the kernel keeps accounts of while rings are filling up,
 /// 150 bytes each.
