@@ -165,6 +165,15 @@ fn start(args: &Args) -> Result<ExitCode> {
         return Err(ptrace::Error::NoCommand.into());
     }
 
+    #[cfg(feature = "live")]
+    if matches!(
+        config.engine.kind,
+        EngineKind::ModernEbpf | EngineKind::Kmod
+    ) && !args.dry_run
+    {
+        // Meanwhile: the rules take as long.
+        std::thread::spawn(probe::Probe::look_at_kernel);
+    }
     let loaded = rule_files::load_rules(args, &config)?;
     rule_files::report_problems(&loaded)?;
     let ruleset = loaded
