@@ -170,6 +170,15 @@ fn start(args: &Args) -> Result<ExitCode> {
         return Err(ptrace::Error::NoCommand.into());
     }
 
+    #[cfg(feature = "live")]
+    if matches!(
+        config.engine.kind,
+        EngineKind::ModernEbpf | EngineKind::Kmod
+    ) && !args.dry_run
+    {
+        // Meanwhile: the rules take as long.
+        std::thread::spawn(probe::Probe::look_at_kernel);
+    }
     let (ruleset, rules) = rule_files::load_ruleset(args, &config)?;
     let files = run::Files {
         config: config_files

@@ -115,26 +115,36 @@ static __always_inline u32 snaplen_of(const struct transfer *transfer, u64 data)
     return dynamic_snaplen(transfer->fd, data, transfer->name, transfer->name_len);
 }
 
+// Copies what the vector in scratch memory points to, `left` bytes of it, to `at` in scratch memory's
+// record, and says how many that were.
+__noinline u32 gather(u32 at, u32 entries, u32 left)
+{
+    struct scratch *scratch = this_scratch();
+    if (!scratch)
+        return 0;
+    struct iovec *vector = (void *)scratch->path;
+    u32 done = 0;
+    for (int i = 0; i < MAX_IOVECS; i++) {
+        if (i >= entries || !left)
+            break;
+        u32 len = at_most(vector[i].len, left);
+        u8 *to = &scratch->record[(at + done) & OFFSET_MASK];
+        if (bpf_probe_read_user(to, MASK(len, OFFSET_MASK), (void *)vector[i].base))
+            break;
+        done = forget(scratch, done + len);
+        left = forget(scratch, left - len);
+    }
+    return done;
+}
+
 // The first bytes of what the vector in scratch memory points to: `available` bytes, or as many as
 // an event carries.
 static __always_inline void put_gathered(struct record *r, const struct transfer *transfer,
                                          struct scratch *scratch, u32 entries, u64 available)
 {
     struct iovec *vector = (void *)scratch->path;
-    u32 left = at_most(available, snaplen_of(transfer, vector[0].base)), done = 0;
-    left = MASK(left, OFFSET_MASK);
-    entries = forget(scratch, entries);
-    for (int i = 0; i < MAX_IOVECS; i++) {
-        if (i >= entries || !left)
-            break;
-        u32 len = at_most(vector[i].len, left);
-        u8 *to = r->base + ((r->at + done) & OFFSET_MASK);
-        if (bpf_probe_read_user(to, MASK(len, OFFSET_MASK), (void *)vector[i].base))
-            break;
-        done = forget(scratch, done + len);
-        left = forget(scratch, left - len);
-    }
-    put_done(r, forget(scratch, done));
+    u32 left = at_most(available, snaplen_of(transfer, vector[0].base));
+    put_done(r, gather(r->at, entries, MASK(left, OFFSET_MASK)));
 }
 
 // The first bytes of a buffer.

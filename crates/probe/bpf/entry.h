@@ -146,16 +146,19 @@ __noinline int ends_in_name(u32 at, u32 len, u64 dentry)
     // `len` counts the NUL.
     if (!size || size > NAME_MASK || len < size + 1)
         return false;
-    u8 *name = &scratch->path[PATH_SIZE];
-    bpf_probe_read_kernel(name, MASK(size, NAME_MASK), (void *)POINTER(struct dentry, dentry,
-                                                                       d_name.name));
     u32 start = at + len - 1 - size;
     if (len > size + 1 && scratch->record[(start - 1) & OFFSET_MASK] != '/')
         return false;
-    for (u32 i = 0; i < NAME_MASK && i < size; i++)
-        if (scratch->record[(start + i) & OFFSET_MASK] != name[i])
-            return false;
-    return true;
+    // Both are compared word by word, with zeroes behind them.
+    u8 *name = &scratch->path[PATH_SIZE], *end = name + 2 * NAME_SIZE;
+    size = MASK(size, NAME_MASK);
+    bpf_probe_read_kernel(name, size, (void *)POINTER(struct dentry, dentry, d_name.name));
+    bpf_probe_read_kernel(end, size, &scratch->record[start & OFFSET_MASK]);
+    *(u64 *)(name + size) = *(u64 *)(end + size) = 0;
+    u64 differs = 0;
+    for (u32 i = 0; i < NAME_SIZE && i < size; i += 8)
+        differs |= *(u64 *)(name + i) ^ *(u64 *)(end + i);
+    return !differs;
 }
 
 // A path that the caller passed. Where it could not be read at the entry (its page was not there

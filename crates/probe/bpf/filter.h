@@ -34,7 +34,9 @@ static __always_inline u64 kind_of_file(u64 file)
     return type == SOCK_STREAM ? KIND_STREAM : type == SOCK_DGRAM ? KIND_DATAGRAM : KIND_INET_OTHER;
 }
 
-static __always_inline u64 kind_of(s32 fd)
+// Here and below, what has many ways through it or a loop is a function of its own, which is given
+// numbers only: the verifier looks at it once.
+__noinline u64 kind_of(s32 fd)
 {
     return kind_of_file(fd >= 0 ? file_of(current_task(), fd) : 0);
 }
@@ -68,26 +70,68 @@ static __always_inline u64 zero_bytes(u64 word)
 
 #define EVERY_BYTE(byte) (0x0101010101010101ULL * (byte))
 
-// Whether there is something in the path that user space would take out: `//`, `/.`, `..`, a slash
-// at the end. Tells as well whether there is a slash after the first.
-static __always_inline bool is_irregular(const struct filter_buffer *buffer, u32 len, u64 *deep)
+// What stands so many bytes further on, where `next` is behind `word`.
+static __always_inline u64 ahead(u64 word, u64 next, u32 bytes)
 {
-    u64 found = 0;
+    return word >> 8 * bytes | next << (64 - 8 * bytes);
+}
+
+enum {
+    IS_IRREGULAR = 1,  // there is something in it that user space would take out
+    IS_DEEP = 2,       // there is a slash after the first
+};
+
+// Looks a path of so many bytes over for `//`, `/.`, `..` and a slash at the end.
+__noinline int look_over(u32 len)
+{
+    u32 zero = 0;
+    struct filter_buffer *buffer = bpf_map_lookup_elem(&filter_buffers, &zero);
+    if (!buffer)
+        return IS_IRREGULAR;
+    u64 word = *(u64 *)buffer->path, found = 0;
+    u64 slash = zero_bytes(word ^ EVERY_BYTE('/')), dot = zero_bytes(word ^ EVERY_BYTE('.'));
+    u64 end = slash | zero_bytes(word), deep = slash & ~0xffULL;
+#pragma clang loop unroll(disable)
     for (u32 at = 0; at < FILTER_PATH; at += 8) {
         if (at >= len)
             break;
-        u64 first = *(u64 *)(buffer->path + at);
-        u64 second = *(u64 *)(buffer->path + at + 1);
-        u64 third = *(u64 *)(buffer->path + at + 2);
-        u64 slash = zero_bytes(first ^ EVERY_BYTE('/'));
-        u64 then_slash = zero_bytes(second ^ EVERY_BYTE('/'));
-        u64 then_dot = zero_bytes(second ^ EVERY_BYTE('.'));
-        u64 third_ends = zero_bytes(third ^ EVERY_BYTE('/')) | zero_bytes(third);
-        u64 third_dot = zero_bytes(third ^ EVERY_BYTE('.'));
-        *deep |= then_slash;
-        found |= slash & (then_slash | zero_bytes(second) | (then_dot & (third_ends | third_dot)));
-        found |= zero_bytes(first ^ EVERY_BYTE('.')) & then_dot &
-                 zero_bytes(third ^ EVERY_BYTE('/'));
+        word = *(u64 *)(buffer->path + at + 8);
+        u64 next_slash = zero_bytes(word ^ EVERY_BYTE('/'));
+        u64 next_dot = zero_bytes(word ^ EVERY_BYTE('.'));
+        u64 next_end = next_slash | zero_bytes(word);
+        u64 then_dot = ahead(dot, next_dot, 1);
+        found |= slash & (ahead(end, next_end, 1) |
+                          (then_dot & ahead(end | dot, next_end | next_dot, 2)));
+        found |= dot & then_dot & ahead(slash, next_slash, 2);
+        deep |= next_slash;
+        slash = next_slash, dot = next_dot, end = next_end;
+    }
+    return (found ? IS_IRREGULAR : 0) | (deep ? IS_DEEP : 0);
+}
+
+// The path that a table is for: each slot has two.
+static __always_inline const struct filter_path *path_of(u32 table)
+{
+    u32 index = table / 2;
+    const struct filter_slot *slot = bpf_map_lookup_elem(&filter_slots, &index);
+    return slot ? &slot->path[table & 1] : NULL;
+}
+
+// Whether a path ends in one of the tails; `end` are its last 8 bytes.
+__noinline int has_tail(u32 table, u64 end)
+{
+    const struct filter_path *path = path_of(table);
+    u64 found = 0;
+    if (!path)
+        return false;
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < FILTER_TAILS; i++) {
+        if (i >= path->tails)
+            break;
+        // Without a branch, of which the verifier would follow both sides each time.
+        u64 differs = (end & path->tail[i].bits) ^ path->tail[i].value;
+        barrier_var(differs);
+        found |= ~(differs | -differs) >> 63;
     }
     return found;
 }
@@ -123,21 +167,24 @@ static __always_inline void drop_note(const struct call *c)
 }
 
 // Those of the clauses that a path may pass. `table` is the number of its table.
-static __always_inline u64 filter_path(const struct call *c, const struct filter_path *path,
-                                       u32 table, u64 alive)
+__noinline u64 filter_path(u32 table, u64 alive)
 {
-    u64 address = filter_arg(c, path->arg);
     u32 zero = 0;
+    struct cpu *cpu = this_cpu();
+    const struct filter_path *path = path_of(table);
     struct filter_buffer *buffer = bpf_map_lookup_elem(&filter_buffers, &zero);
-    if (!buffer)
-        return alive & path->irregular;
+    if (!cpu || !path || !buffer)
+        return alive;
+    const struct call *c = &cpu->call;
+    u64 address = filter_arg(c, path->arg);
     long size;
     if (is_noted(c)) {
         // The record will have what the call was given, so that is what must be looked at.
         struct note *note = note_of(c, address);
         if (!note || !note->len || note->len >= NOTE_MAX)
             return alive & path->irregular;
-        size = bpf_probe_read_kernel_str(buffer->path, FILTER_PATH, note->data);
+        size = note->len;
+        bpf_probe_read_kernel(buffer->path, MASK(size, FILTER_PATH - 1), note->data);
     } else {
         size = bpf_probe_read_user_str(buffer->path, FILTER_PATH, (void *)address);
     }
@@ -147,28 +194,19 @@ static __always_inline u64 filter_path(const struct call *c, const struct filter
     // What an earlier path left behind must not be taken for part of this one.
     *(u64 *)(buffer->path + len) = 0;
     *(u64 *)(buffer->path + len + 8) = 0;
-    u64 deep = 0;
-    if (is_irregular(buffer, len, &deep))
+    int seen = look_over(len);
+    if (seen & IS_IRREGULAR)
         return alive & path->irregular;
     u64 end = len >= 8 ? *(u64 *)(buffer->path + MASK(len - 8, FILTER_PATH - 1))
                        : *(u64 *)buffer->path << (64 - 8 * len);
-    u64 has_tail = path->in_root & !deep;
+    bool with_tail = path->in_root && !(seen & IS_DEEP);
     u32 bit = (u32)(end >> 48) * 0x9e3779b1 >> 24;
-    if (path->ends[bit >> 6 & 3] >> (bit & 63) & 1) {
-#pragma clang loop unroll(disable)
-        for (u32 i = 0; i < FILTER_TAILS; i++) {
-            if (i >= path->tails)
-                break;
-            // Without a branch, of which the verifier would follow both sides each time.
-            u64 differs = (end & path->tail[i].bits) ^ path->tail[i].value;
-            barrier_var(differs);
-            has_tail |= ~(differs | -differs) >> 63;
-        }
-    }
+    if (!with_tail && path->ends[bit >> 6 & 3] >> (bit & 63) & 1)
+        with_tail = has_tail(table, end);
     if (path->starts) {
         u32 start = *(u32 *)buffer->path * path->starts >> 25;
         const struct filter_masks *masks = &path->start[MASK(start, FILTER_STARTS - 1)];
-        alive &= has_tail ? masks->with_tail : masks->without_tail;
+        alive &= with_tail ? masks->with_tail : masks->without_tail;
         if (!alive)
             return 0;
     }
@@ -179,7 +217,7 @@ static __always_inline u64 filter_path(const struct call *c, const struct filter
     struct filter_masks *masks = bpf_map_lookup_elem(trie, &buffer->bits);
     if (!masks)
         return alive & path->irregular;
-    return alive & (has_tail ? masks->with_tail : masks->without_tail);
+    return alive & (with_tail ? masks->with_tail : masks->without_tail);
 }
 
 // Notes the name that a thread has when it is made or starts a program: the one that user space
@@ -219,11 +257,12 @@ static __always_inline u64 verdict_on_thread(u32 filter, u32 generation)
 }
 
 // The clauses that the calling thread leaves possible.
-static __always_inline u64 possible_for_thread(const struct filter_slot *slot, u32 filter,
-                                               u32 generation)
+__noinline u64 possible_for_thread(u32 index, u32 filter)
 {
-    if (!slot->processes)
+    const struct filter_slot *slot = bpf_map_lookup_elem(&filter_slots, &index);
+    if (!slot)
         return ~0ULL;
+    u32 generation = filter & 1;
     u64 verdict = verdict_on_thread(filter, generation), possible = ~0ULL;
     for (u32 i = 0; i < FILTER_PROCESSES; i++) {
         if (i >= slot->processes)
@@ -296,16 +335,16 @@ static __always_inline bool is_filtered(struct call *c, bool *tell)
     // The verdict costs little, a path costs more and rules out more. The path goes first unless
     // there is something that it cannot rule out.
     bool process_first = alive & ~(slot->path[0].clauses | slot->path[1].clauses);
-    if (process_first)
-        alive &= possible_for_thread(slot, filter, generation);
+    if (process_first && slot->processes)
+        alive &= possible_for_thread(index, filter);
     for (u32 i = 0; i < 2; i++) {
         const struct filter_path *path = &slot->path[i];
         if (!alive || alive & ~path->clauses)
             break;
-        alive = filter_path(c, path, index * 2 + i, alive);
+        alive = filter_path(index * 2 + i, alive);
     }
-    if (alive && !process_first)
-        alive &= possible_for_thread(slot, filter, generation);
+    if (alive && !process_first && slot->processes)
+        alive &= possible_for_thread(index, filter);
     if (alive) {
         *tell = slot->state & PASS_TELL;
         return false;

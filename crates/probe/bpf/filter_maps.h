@@ -148,7 +148,7 @@ struct {
     __type(value, struct thread_facts);
 } threads SEC(".maps");
 
-// Where a path is looked at. What precedes and follows it is read with it, and is zero.
+// Where a path is looked at. What follows it is read with it, and is zero.
 struct filter_buffer {
     u32 unused;
     u32 bits;

@@ -28,7 +28,8 @@ static __always_inline u32 bit(u64 flags, u64 from, u32 to)
     return flags & from ? to : 0;
 }
 
-static __always_inline u32 open_flags(u32 flags)
+// Functions of their own where there are many flags: for the verifier each is a fork in the way.
+__noinline u32 open_flags(u32 flags)
 {
     u32 access = flags & 3;
     return (access == 1 ? PPM_O_WRONLY : access == 2 ? PPM_O_RDWR : PPM_O_RDONLY) |
@@ -53,14 +54,14 @@ static __always_inline u32 descriptor_flags(u32 flags)
            bit(flags, O_DIRECT, PPM_O_DIRECT);
 }
 
-static __always_inline u32 resolve_flags(u64 flags)
+__noinline u32 resolve_flags(u64 flags)
 {
     return bit(flags, 0x01, PPM_RESOLVE_NO_XDEV) | bit(flags, 0x02, PPM_RESOLVE_NO_MAGICLINKS) |
            bit(flags, 0x04, PPM_RESOLVE_NO_SYMLINKS) | bit(flags, 0x08, PPM_RESOLVE_BENEATH) |
            bit(flags, 0x10, PPM_RESOLVE_IN_ROOT) | bit(flags, 0x20, PPM_RESOLVE_CACHED);
 }
 
-static __always_inline u32 clone_flags(u64 flags)
+__noinline u32 clone_flags(u64 flags)
 {
     return bit(flags, 0x00000100, PPM_CL_CLONE_VM) | bit(flags, 0x00000200, PPM_CL_CLONE_FS) |
            bit(flags, 0x00000400, PPM_CL_CLONE_FILES) |

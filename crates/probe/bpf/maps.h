@@ -128,9 +128,19 @@ struct {
 #define RECORD_MAX (64 * 1024)
 #define OFFSET_MASK (RECORD_MAX - 1)
 
+// Where a walk towards a root is, see `path.h`.
+struct walk {
+    u64 node;       // a dentry, a control group's node, or a thread
+    u64 mount;      // the mount that a dentry is in
+    u64 top;        // where the walk ends before it comes to the root
+    u64 top_mount;
+    u64 at;         // where the path begins that is known by now
+};
+
 struct scratch {
     u8 record[2 * RECORD_MAX];
     u8 path[2 * 4096];
+    struct walk walk;
     u64 forgotten;
 };
 

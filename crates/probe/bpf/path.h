@@ -5,7 +5,8 @@
 #pragma once
 
 #define PATH_SIZE 4096
-#define NAME_MASK 255
+#define NAME_SIZE 256
+#define NAME_MASK (NAME_SIZE - 1)
 #define MAX_COMPONENTS 96
 
 static __always_inline u64 mount_of(u64 vfsmount)
@@ -26,45 +27,60 @@ static __always_inline u32 prepend(struct scratch *scratch, u32 at, u64 name, u3
     return at;
 }
 
+// One step of `walk_path`: puts the name of the directory entry in front of the path, or goes from the
+// root of a mount to where that is mounted. False at the end.
+__noinline int step_up(void)
+{
+    struct scratch *scratch = this_scratch();
+    if (!scratch)
+        return false;
+    struct walk *walk = &scratch->walk;
+    u64 dentry = walk->node, mount = walk->mount;
+    if (dentry == walk->top && mount == walk->top_mount)
+        return false;
+    u64 parent = POINTER(struct dentry, dentry, d_parent);
+    u64 root = POINTER(struct mount, mount, mnt.mnt_root);
+    if (dentry == root || dentry == parent) {
+        u64 above = POINTER(struct mount, mount, mnt_parent);
+        if (above == mount || dentry != root)
+            return false;
+        walk->node = POINTER(struct mount, mount, mnt_mountpoint);
+        walk->mount = above;
+        return true;
+    }
+    u32 at = prepend(scratch, walk->at, POINTER(struct dentry, dentry, d_name.name),
+                     LOAD(struct dentry, dentry, d_name.len));
+    if (!at)
+        return false;
+    walk->at = at;
+    walk->node = parent;
+    return true;
+}
+
 // Writes the path at the address of a `struct path` into scratch memory and hands back where it
 // starts there; it ends at PATH_SIZE, with a NUL. It goes up to the root of the mount tree, or to
 // `top`, the address of another `struct path`, if that comes first. What is deeper than 96 levels
 // loses its beginning.
 //
-// Like all loops here that are long or have many ways through them, it is a function of its own,
-// which the verifier looks at once, and not at every place and in every state that it is called in.
+// The verifier goes through a loop turn by turn, through every way in it each time. So here, as in
+// all loops that are long or have many ways through them, a turn is a function of its own, which
+// keeps its state in scratch memory: the verifier looks at it once, and then no more at any place
+// where it is called.
 __noinline u32 walk_path(u64 path, u64 top)
 {
     struct scratch *scratch = this_scratch();
     if (!scratch)
         return PATH_SIZE - 1;
-    u64 top_dentry = top ? POINTER(struct path, top, dentry) : 0;
-    u64 top_mount = top ? mount_of(POINTER(struct path, top, mnt)) : 0;
-    u64 dentry = POINTER(struct path, path, dentry);
-    u64 mount = mount_of(POINTER(struct path, path, mnt));
-    u32 at = PATH_SIZE - 1;
-    scratch->path[at] = 0;
-    for (int i = 0; i < MAX_COMPONENTS; i++) {
-        if (dentry == top_dentry && mount == top_mount)
-            break;
-        u64 parent = POINTER(struct dentry, dentry, d_parent);
-        u64 root = POINTER(struct mount, mount, mnt.mnt_root);
-        if (dentry == root || dentry == parent) {
-            u64 above = POINTER(struct mount, mount, mnt_parent);
-            if (above == mount || dentry != root)
-                break;
-            dentry = POINTER(struct mount, mount, mnt_mountpoint);
-            mount = above;
-            continue;
-        }
-        u32 next = prepend(scratch, at, POINTER(struct dentry, dentry, d_name.name),
-                           LOAD(struct dentry, dentry, d_name.len));
-        if (!next)
-            break;
-        at = forget(scratch, next);
-        dentry = parent;
-    }
-    return at;
+    struct walk *walk = &scratch->walk;
+    walk->top = top ? POINTER(struct path, top, dentry) : 0;
+    walk->top_mount = top ? mount_of(POINTER(struct path, top, mnt)) : 0;
+    walk->node = POINTER(struct path, path, dentry);
+    walk->mount = mount_of(POINTER(struct path, path, mnt));
+    walk->at = PATH_SIZE - 1;
+    scratch->path[PATH_SIZE - 1] = 0;
+    for (int i = 0; i < MAX_COMPONENTS && step_up(); i++)
+        ;
+    return walk->at;
 }
 
 // Copies what lies in scratch memory from `at` to the end into the record.

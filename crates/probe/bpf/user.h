@@ -51,12 +51,14 @@ struct iovec {
 };
 
 // Copies the vector at `address` into scratch memory and says how many entries it has there.
-static __always_inline u32 read_iovecs(const struct call *c, struct scratch *scratch, u64 address,
-                                       u64 count)
+__noinline u32 copy_iovecs(u64 address, u64 count, int compat)
 {
+    struct scratch *scratch = this_scratch();
+    if (!scratch)
+        return 0;
     struct iovec *vector = (void *)scratch->path;
     u32 entries = count > MAX_IOVECS ? MAX_IOVECS : count;
-    if (!c->compat)
+    if (!compat)
         return bpf_probe_read_user(vector, MASK(entries, 63) * sizeof(*vector), (void *)address)
                    ? 0
                    : entries;
@@ -70,14 +72,22 @@ static __always_inline u32 read_iovecs(const struct call *c, struct scratch *scr
     return entries;
 }
 
-static __always_inline u32 total_size(struct scratch *scratch, u32 entries)
+static __always_inline u32 read_iovecs(const struct call *c, u64 address, u64 count)
 {
+    return copy_iovecs(address, count, c->compat);
+}
+
+// How many bytes the entries of the vector in scratch memory have together.
+__noinline u32 total_size(u32 entries)
+{
+    struct scratch *scratch = this_scratch();
+    if (!scratch)
+        return 0;
     struct iovec *vector = (void *)scratch->path;
     u64 total = 0;
-    entries = forget(scratch, entries);
     for (int i = 0; i < MAX_IOVECS && i < entries; i++)
         total += vector[i].len;
-    return forget(scratch, total);
+    return total;
 }
 
 static __always_inline u32 at_most(u64 value, u32 limit)

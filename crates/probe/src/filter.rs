@@ -4,6 +4,7 @@
 //! generations of every table. The one that is not in use is written, then one store of a word makes
 //! it the current one: a call sees the old tables or the new ones, and is never missed.
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 
 use event::SyscallCode;
@@ -11,7 +12,8 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
 
 use crate::control::NATIVE_MAX;
 use crate::error::Error;
-use crate::loader::{Probe, hand_over, map};
+use crate::loader::{Probe, map};
+use crate::object::hand_over;
 
 // As in `bpf/filter_maps.h`.
 const SLOTS: usize = 128;
@@ -179,7 +181,11 @@ impl Probe {
             }
             *entry = number as u8;
         }
-        hand_over(&map(&self.object, "filter_paths")?, &tries).map_err(|err| refused(&err))?;
+        hand_over(
+            map(&self.object, "filter_paths")?.as_fd().as_raw_fd(),
+            &tries,
+        )
+        .map_err(|err| refused(&err))?;
         let at = generation as usize;
         if let Some(others) = layout.filter_others.get(at) {
             others.store(tables.others, Ordering::Relaxed);

@@ -7,10 +7,9 @@ use std::sync::atomic::Ordering;
 use libbpf_rs::{Iter, MapCore, MapHandle, MapType, Object, ObjectBuilder};
 
 use crate::error::Error;
-use crate::loader::{
-    OBJECT, Probe, SCRATCH_BYTES, can_read_others, create_map, hand_over, map, program,
-};
+use crate::loader::{OBJECT, Probe, SCRATCH_BYTES, can_read_others, create_map, map, program};
 use crate::log;
+use crate::object::hand_over;
 
 /// The program that lists threads.
 pub(crate) const TASKS: &str = "iter_tasks";
@@ -139,7 +138,7 @@ impl Probe {
         let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
         for mut map in object.maps_mut() {
             let known = self.object.maps().find(|known| known.name() == map.name());
-            match known.filter(|known| known.as_fd().as_raw_fd() >= 0) {
+            match known.filter(|known| known.autocreate()) {
                 Some(known) if map.name() == SCRATCHES => {
                     map.set_max_entries(known.max_entries())?;
                 }
@@ -165,7 +164,7 @@ fn give_scratch(object: &Object) -> Result<(), Error> {
             .collect::<libbpf_rs::Result<Vec<_>>>()
     });
     all_cpus
-        .and_then(|all_cpus| hand_over(&scratches, &all_cpus))
+        .and_then(|all_cpus| hand_over(scratches.as_fd().as_raw_fd(), &all_cpus))
         .map_err(|err| Error::Access {
             action: "make memory to list threads in",
             reason: format!("{err:#}"),

@@ -63,6 +63,7 @@ mod iterators;
 mod loader;
 mod log;
 mod noisy;
+mod object;
 mod options;
 mod programs;
 mod reader;

@@ -23,6 +23,7 @@ use crate::features::Features;
 use crate::info::{self, ProgramRuns};
 use crate::log;
 use crate::noisy::{self, Noisy};
+use crate::object::{self, MapFds, hand_over};
 use crate::options::Options;
 use crate::programs;
 use crate::reader::Reader;
@@ -41,12 +42,12 @@ pub(crate) static OBJECT: &[u8] = {
 };
 
 /// `sizeof(struct scratch)` of `bpf/maps.h`.
-pub(crate) const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 8;
+pub(crate) const SCRATCH_BYTES: u32 = 2 * 64 * 1024 + 2 * 4096 + 48;
 
 /// How many processes and control groups the kernel keeps accounts of while rings are filling up,
 /// 150 bytes each.
-const SPENDERS_PER_CPU: u32 = 1024;
-const MAX_SPENDERS: u32 = 32_768;
+pub(crate) const SPENDERS_PER_CPU: u32 = 1024;
+pub(crate) const MAX_SPENDERS: u32 = 32_768;
 
 /// The dispatcher, attached from [`Probe::attach`] on.
 const DISPATCHER: &str = "sys_exit";
@@ -91,6 +92,12 @@ impl Probe {
         Ok(check::check()?)
     }
 
+    /// Looks at what this kernel has, which [`load`](Self::load) needs to know. It takes some tens of
+    /// milliseconds, once, so whoever has other things to do before may call this on a thread.
+    pub fn look_at_kernel() {
+        kernel();
+    }
+
     /// Loads the programs and makes a ring for every CPU that is online. Nothing runs yet.
     ///
     /// # Errors
@@ -112,19 +119,25 @@ impl Probe {
             .map_or(1, |last| u32::from(last) + 1);
         let only = options.only.as_ref();
         let wanted = Features::wanted(options);
-        let (mut loaded, mut log) = log::collect(|| load_object(slots, wanted, only));
+        let online = cpus::online()?;
+        let load = |features: Features| {
+            object::load(slots, features, only, |maps| {
+                make_rings(maps, bytes, &online)
+            })
+        };
+        let (mut loaded, mut log) = log::collect(|| load(wanted));
         let mut features = wanted;
         let mut reduced = None;
         if loaded.is_err() && wanted != wanted.least() {
             // An older kernel, perhaps: rather with less than not at all.
-            let (second, _) = log::collect(|| load_object(slots, wanted.least(), only));
+            let (second, _) = log::collect(|| load(wanted.least()));
             if second.is_ok() {
                 features = wanted.least();
                 reduced = Some(log.take().unwrap_or_default());
                 loaded = second;
             }
         }
-        let object = loaded.map_err(|err| {
+        let (object, second, rings) = loaded.map_err(|err| {
             let mut reason = format!("{err:#}");
             let denied = err.kind() == libbpf_rs::ErrorKind::PermissionDenied;
             if denied && check::charges_locked_memory() {
@@ -153,10 +166,10 @@ impl Probe {
             links: BTreeMap::new(),
             entries: Entries::new(options.toctou_protection_ia32),
             object,
-            more: Vec::new(),
+            more: second.into_iter().collect(),
             control,
             ring_bytes: bytes,
-            rings: Vec::new(),
+            rings: rings?,
             reader_taken: false,
             attached: false,
             selection: Selection::default(),
@@ -170,7 +183,6 @@ impl Probe {
             probe.exclude_own()?;
         }
         probe.fill_program_table()?;
-        probe.rings = probe.make_rings(&cpus::online()?)?;
         Ok(probe)
     }
 
@@ -267,7 +279,8 @@ impl Probe {
         let known: HashSet<u16> = reader.cpus().collect();
         let mut new = cpus::online()?;
         new.retain(|cpu| !known.contains(cpu));
-        for (cpu, ring) in self.make_rings(&new)? {
+        let maps = self.map_fds();
+        for (cpu, ring) in make_rings(&maps, self.ring_bytes, &new)? {
             reader.add(self.map_ring(cpu, &ring)?);
         }
         Ok(new.len())
@@ -356,33 +369,32 @@ impl Probe {
 
     /// Puts the filler of every system call into the dispatcher's table.
     fn fill_program_table(&mut self) -> Result<(), Error> {
-        let fillers: BTreeMap<String, ProgramMut<'_>> = self
-            .object
-            .progs_mut()
-            .map(|program| (program.name().to_string_lossy().into_owned(), program))
-            .collect();
-        let generic = fillers.get("sys_generic").ok_or(Error::NotInObject {
-            what: "program",
-            name: "sys_generic",
-        })?;
-        let table = map(&self.object, "fillers")?;
-        let tell = fillers.get(TELL).ok_or(Error::NotInObject {
-            what: "program",
-            name: TELL,
-        })?;
-        let mut entries = vec![(TELL_PROGRAM, tell.as_fd().as_raw_fd())];
-        for syscall in Syscall::all() {
-            let Some(number) = syscall.native().filter(|&nr| usize::from(nr) < NATIVE_MAX) else {
-                continue;
-            };
-            let own = fillers.get(&format!("sys_{}", syscall.name));
-            if own.is_some() {
+        for program in self.object.progs() {
+            let name = program.name().to_string_lossy().into_owned();
+            if let Some(syscall) = programs::filled_by(&name) {
                 self.dedicated.insert(syscall.code);
             }
-            // What is not loaded yet takes its place before anybody asks for the call.
-            let own = own.filter(|program| program.autoload());
-            let fd = own.unwrap_or(generic).as_fd().as_raw_fd();
-            entries.push((u32::from(number), fd));
+        }
+        let fd_of = |name: &'static str| {
+            self.loaded_program(name)
+                .map(|program| program.as_fd().as_raw_fd())
+                .ok_or(Error::NotInObject {
+                    what: "program",
+                    name,
+                })
+        };
+        let table = map(&self.object, "fillers")?;
+        let generic = fd_of("sys_generic")?;
+        let mut entries = BTreeMap::from([(TELL_PROGRAM, fd_of(TELL)?)]);
+        // What is not loaded yet takes its place before anybody asks for the call.
+        let numbers = Syscall::all().iter().filter_map(Syscall::native);
+        entries.extend(
+            numbers
+                .filter(|&number| usize::from(number) < NATIVE_MAX)
+                .map(|number| (u32::from(number), generic)),
+        );
+        for object in std::iter::once(&self.object).chain(&self.more) {
+            entries.extend(programs::loaded_fillers(object));
         }
         for (number, fd) in entries {
             table
@@ -395,27 +407,14 @@ impl Probe {
         Ok(())
     }
 
-    /// Makes the rings and the scratch memory of some CPUs and hands them to the programs.
-    fn make_rings(&self, cpus: &[u16]) -> Result<Vec<(u16, MapHandle)>, Error> {
-        let failed = |cpu: u16, err: libbpf_rs::Error| Error::Ring {
-            cpu,
-            bytes: self.ring_bytes,
-            reason: format!("{err:#}"),
-        };
-        let (mut rings, mut scratches) = (Vec::new(), Vec::new());
-        for &cpu in cpus {
-            let ring = create_map(MapType::RingBuf, "ring", 0, 0, self.ring_bytes as u32);
-            let scratch = create_map(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1);
-            rings.push((u32::from(cpu), ring.map_err(|err| failed(cpu, err))?));
-            scratches.push((u32::from(cpu), scratch.map_err(|err| failed(cpu, err))?));
-        }
-        // The rings last: a CPU without one does not look for scratch memory.
-        for (name, inner) in [("scratches", &scratches), ("rings", &rings)] {
-            hand_over(&map(&self.object, name)?, inner)
-                .map_err(|err| failed(cpus.first().copied().unwrap_or(0), err))?;
-        }
-        let rings = rings.into_iter().map(|(_, ring)| ring);
-        Ok(cpus.iter().copied().zip(rings).collect())
+    /// The maps of the object by name.
+    pub(crate) fn map_fds(&self) -> MapFds {
+        let made = self.object.maps().filter(|map| map.autocreate());
+        made.map(|map| {
+            let name = map.name().to_string_lossy().into_owned();
+            (name, map.as_fd().as_raw_fd())
+        })
+        .collect()
     }
 
     fn map_ring(&self, cpu: u16, ring: &MapHandle) -> Result<Ring, Error> {
@@ -470,34 +469,6 @@ impl std::fmt::Debug for Probe {
             .field("ring_bytes", &self.ring_bytes)
             .finish_non_exhaustive()
     }
-}
-
-fn load_object(
-    slots: u32,
-    features: Features,
-    only: Option<&SyscallCodeSet>,
-) -> libbpf_rs::Result<Object> {
-    let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
-    features.fit().apply(&mut object)?;
-    for mut map in object.maps_mut() {
-        if map.name() == "rings" || map.name() == "scratches" {
-            map.set_max_entries(slots)?;
-        }
-        // What can be kept with a thread is only used where the kernel can do that.
-        if map.name() == "threads" && !MapType::TaskStorage.is_supported()? {
-            map.set_autocreate(false)?;
-        }
-        if map.name() == "spenders" {
-            map.set_max_entries((slots * SPENDERS_PER_CPU).min(MAX_SPENDERS))?;
-        }
-    }
-    for mut program in object.progs_mut() {
-        let name = program.name().to_string_lossy().into_owned();
-        let is_possible = is_possible(&name, &program.section().to_string_lossy());
-        program
-            .set_autoload(is_possible && features.need(&name) && programs::is_wanted(&name, only));
-    }
-    object.load()
 }
 
 /// Whether a program can be loaded: it has something to do on this architecture, and the kernel was
@@ -559,6 +530,35 @@ fn is_needed(program: &str) -> bool {
     }
 }
 
+/// Makes the rings and the scratch memory of some CPUs and hands them to the programs.
+fn make_rings(
+    maps: &MapFds,
+    ring_bytes: usize,
+    cpus: &[u16],
+) -> Result<Vec<(u16, MapHandle)>, Error> {
+    let failed = |cpu: u16, err: libbpf_rs::Error| Error::Ring {
+        cpu,
+        bytes: ring_bytes,
+        reason: format!("{err:#}"),
+    };
+    let (mut rings, mut scratches) = (Vec::new(), Vec::new());
+    for &cpu in cpus {
+        let ring = create_map(MapType::RingBuf, "ring", 0, 0, ring_bytes as u32);
+        let scratch = create_map(MapType::Array, "scratch", 4, SCRATCH_BYTES, 1);
+        rings.push((u32::from(cpu), ring.map_err(|err| failed(cpu, err))?));
+        scratches.push((u32::from(cpu), scratch.map_err(|err| failed(cpu, err))?));
+    }
+    // The rings last: a CPU without one does not look for scratch memory.
+    for (name, inner) in [("scratches", &scratches), ("rings", &rings)] {
+        let outer = maps
+            .get(name)
+            .ok_or(Error::NotInObject { what: "map", name })?;
+        hand_over(*outer, inner).map_err(|err| failed(cpus.first().copied().unwrap_or(0), err))?;
+    }
+    let rings = rings.into_iter().map(|(_, ring)| ring);
+    Ok(cpus.iter().copied().zip(rings).collect())
+}
+
 /// A map of our own, besides those of the object.
 pub(crate) fn create_map(
     kind: MapType,
@@ -592,34 +592,6 @@ pub(crate) fn program<'obj>(
             what: "program",
             name,
         })
-}
-
-/// Puts maps into a map of maps, each at its number.
-pub(crate) fn hand_over(outer: &Map<'_>, inner: &[(u32, MapHandle)]) -> libbpf_rs::Result<()> {
-    let keys: Vec<[u8; 4]> = inner
-        .iter()
-        .map(|(number, _)| number.to_ne_bytes())
-        .collect();
-    let fds: Vec<[u8; 4]> = inner
-        .iter()
-        .map(|(_, map)| map.as_fd().as_raw_fd().to_ne_bytes())
-        .collect();
-    if inner.is_empty() {
-        return Ok(());
-    }
-    // The kernel waits until no program uses the old state any more, which takes milliseconds. At
-    // once for all CPUs is much faster on large machines; kernels before 5.13 cannot do that.
-    let count = inner.len() as u32;
-    let all = (keys.concat(), fds.concat());
-    if outer
-        .update_batch(&all.0, &all.1, count, MapFlags::ANY, MapFlags::ANY)
-        .is_ok()
-    {
-        return Ok(());
-    }
-    keys.iter()
-        .zip(&fds)
-        .try_for_each(|(key, fd)| outer.update(key, fd, MapFlags::ANY))
 }
 
 /// The counters at the start of a value of the map `cpus`.

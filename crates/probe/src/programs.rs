@@ -6,14 +6,15 @@
 //! works on the maps of the first.
 
 use std::collections::HashSet;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use event::{Syscall, SyscallCodeSet};
-use libbpf_rs::{MapCore, MapFlags, Object, ObjectBuilder, ProgramMut};
+use libbpf_rs::{MapCore, MapFlags, Object, ProgramMut};
 
 use crate::error::Error;
-use crate::loader::{OBJECT, Probe, is_possible, map};
+use crate::loader::{Probe, is_possible, map};
 use crate::log;
+use crate::object::load_on;
 use crate::selection::{self, Selection};
 
 /// Whether a program is needed for some calls; without any, all are.
@@ -26,12 +27,28 @@ pub(crate) fn is_wanted(program: &str, only: Option<&SyscallCodeSet>) -> bool {
             .programs()
             .any(|name| name == program);
     }
+    filled_by(program).is_none_or(|syscall| only.contains(syscall.code))
+}
+
+/// The call that a program makes the records of; `None` for programs that do something else.
+pub(crate) fn filled_by(program: &str) -> Option<&'static Syscall> {
     // The dispatcher has the name of a call, too.
     program
         .strip_prefix("sys_")
         .filter(|name| *name != "exit")
         .and_then(Syscall::by_name)
-        .is_none_or(|syscall| only.contains(syscall.code))
+}
+
+/// The programs of an object that make records of calls, by the calls' native numbers.
+pub(crate) fn loaded_fillers(object: &Object) -> impl Iterator<Item = (u32, RawFd)> {
+    object
+        .progs()
+        .filter(libbpf_rs::Program::autoload)
+        .filter_map(|program| {
+            let syscall = filled_by(&program.name().to_string_lossy())?;
+            let number = syscall.native()?;
+            Some((u32::from(number), program.as_fd().as_raw_fd()))
+        })
 }
 
 impl Probe {
@@ -72,27 +89,16 @@ impl Probe {
         if missing.is_empty() {
             return Ok(());
         }
-        let (object, log) = log::collect(|| self.load_more(&missing));
+        let maps = self.map_fds();
+        let (object, log) = log::collect(|| load_on(&maps, &missing));
         let object = object.map_err(|err| Error::Load {
             reason: format!("{err:#}"),
             log,
         })?;
         let table = map(&self.object, "fillers")?;
-        for program in object.progs().filter(libbpf_rs::Program::autoload) {
-            let name = program.name().to_string_lossy().into_owned();
-            let number = name
-                .strip_prefix("sys_")
-                .and_then(Syscall::by_name)
-                .and_then(Syscall::native);
-            let Some(number) = number else {
-                continue;
-            };
+        for (number, fd) in loaded_fillers(&object) {
             table
-                .update(
-                    &u32::from(number).to_ne_bytes(),
-                    &program.as_fd().as_raw_fd().to_ne_bytes(),
-                    MapFlags::ANY,
-                )
+                .update(&number.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
                 .map_err(|err| Error::Access {
                     action: "fill the table of programs",
                     reason: err.to_string(),
@@ -100,22 +106,6 @@ impl Probe {
         }
         self.more.push(object);
         Ok(())
-    }
-
-    fn load_more(&self, names: &HashSet<String>) -> libbpf_rs::Result<Object> {
-        let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
-        for mut map in object.maps_mut() {
-            let known = self.object.maps().find(|known| known.name() == map.name());
-            match known.filter(|known| known.as_fd().as_raw_fd() >= 0) {
-                Some(known) => map.reuse_fd(known.as_fd())?,
-                None => map.set_autocreate(false)?,
-            }
-        }
-        for mut program in object.progs_mut() {
-            let name = program.name().to_string_lossy().into_owned();
-            program.set_autoload(names.contains(&name));
-        }
-        object.load()
     }
 }
 

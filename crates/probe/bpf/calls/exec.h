@@ -11,23 +11,32 @@ static __always_inline void put_environment(struct record *r, u64 mm)
 
 #define MAX_WORDS 16
 
-// The strings that an array of the caller points to, from the entry `first` on: up to the end or
-// to 16 of them.
-static __always_inline void put_words(struct record *r, const struct call *c,
-                                      struct scratch *scratch, u64 array, u32 first)
+// The strings that an array of the caller points to, from the entry `first` on, up to the end or to
+// 16 of them: copies them to `at` in scratch memory's record, and says how many bytes that were.
+__noinline u32 copy_words(u64 array, u32 first, u32 at, int compat)
 {
-    u32 width = c->compat ? 4 : 8, done = 0;
-    for (u32 i = first; i < MAX_WORDS; i++) {
-        u64 word = read_word(c, array + i * width);
-        if (!word)
+    struct scratch *scratch = this_scratch();
+    if (!scratch)
+        return 0;
+    u32 width = 8 >> (compat & 1), done = 0;
+    array += first * width;
+    for (u32 i = 0; i < MAX_WORDS && i + first < MAX_WORDS; i++) {
+        u64 word[2] = {};
+        bpf_probe_read_user(word, MASK(width, 15), (void *)(array + i * width));
+        if (!word[0])
             break;
-        u8 *to = r->base + ((r->at + done) & OFFSET_MASK);
-        long len = bpf_probe_read_user_str(to, AREA_MAX, (void *)word);
+        u8 *to = &scratch->record[(at + done) & OFFSET_MASK];
+        long len = bpf_probe_read_user_str(to, AREA_MAX, (void *)word[0]);
         if (len <= 0)
             break;
         done = forget(scratch, done + len);
     }
-    put_done(r, forget(scratch, done));
+    return done;
+}
+
+static __always_inline void put_words(struct record *r, const struct call *c, u64 array, u32 first)
+{
+    put_done(r, copy_words(array, first, r->at, c->compat));
 }
 
 #define SB_RDONLY 1
@@ -159,11 +168,11 @@ static __always_inline void put_failed_exec(struct record *r, const struct call 
     put_u64(r, c->ret);
     put_user_str(r, first);
     if (first)
-        put_words(r, c, scratch, arguments, 1);
+        put_words(r, c, arguments, 1);
     else
         put_empty(r);
     put_process(r, task, scratch);
-    put_words(r, c, scratch, environment, 0);
+    put_words(r, c, environment, 0);
     put_exec(r, task, scratch);
 }
 

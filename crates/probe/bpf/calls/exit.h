@@ -23,6 +23,18 @@ __noinline u64 living_thread(u64 task)
     return 0;
 }
 
+// The thread of this ancestor that takes over the children of what it has started; 0 if none does.
+__noinline u64 subreaper(u64 ancestor)
+{
+    u64 signal = POINTER(struct task_struct, ancestor, signal);
+    return LOAD_BIT(struct signal_struct, signal, is_child_subreaper) ? living_thread(ancestor) : 0;
+}
+
+__noinline u32 level_of(u64 task)
+{
+    return pid_level(task);
+}
+
 // The thread that takes over the children of a thread that ends; 0 when there are none, -1 when it
 // is not known.
 __noinline int reaper_of(u64 task)
@@ -45,15 +57,12 @@ __noinline int reaper_of(u64 task)
     u64 ancestor = POINTER(struct task_struct, task, real_parent);
     for (int i = 0; i < MAX_ANCESTORS_LOOKED_AT; i++) {
         // The kernel's own first process is its own parent.
-        if (!ancestor || ancestor == init || pid_level(ancestor) != level ||
+        if (!ancestor || ancestor == init || level_of(ancestor) != level ||
             !LOAD(struct task_struct, ancestor, pid))
             return LOAD(struct task_struct, init, pid);
-        u64 of_ancestor = POINTER(struct task_struct, ancestor, signal);
-        if (LOAD_BIT(struct signal_struct, of_ancestor, is_child_subreaper)) {
-            thread = living_thread(ancestor);
-            if (thread)
-                return LOAD(struct task_struct, thread, pid);
-        }
+        thread = subreaper(ancestor);
+        if (thread)
+            return LOAD(struct task_struct, thread, pid);
         ancestor = POINTER(struct task_struct, ancestor, real_parent);
     }
     return -1;

@@ -56,9 +56,9 @@ static __always_inline void put_readv(struct record *r, const struct call *c,
                                       struct scratch *scratch)
 {
     struct transfer transfer = transfer_of(c);
-    u32 entries = read_iovecs(c, scratch, c->args[1], c->args[2]);
+    u32 entries = read_iovecs(c, c->args[1], c->args[2]);
     put_u64(r, c->ret);
-    put_u32(r, total_size(scratch, entries));
+    put_u32(r, total_size(entries));
     put_gathered(r, &transfer, scratch, entries, transferred(c));
     put_int(r, c->args[0]);
 }
@@ -67,8 +67,8 @@ static __always_inline void put_writev(struct record *r, const struct call *c,
                                        struct scratch *scratch)
 {
     struct transfer transfer = transfer_of(c);
-    u32 entries = read_iovecs(c, scratch, c->args[1], c->args[2]);
-    u32 size = total_size(scratch, entries);
+    u32 entries = read_iovecs(c, c->args[1], c->args[2]);
+    u32 size = total_size(entries);
     put_u64(r, c->ret);
     put_gathered(r, &transfer, scratch, entries, written(c, size));
     put_int(r, c->args[0]);
@@ -144,7 +144,7 @@ FIXED(copy_file_range, SYSCALL_COPY_FILE_RANGE_X)
 static __always_inline void put_process_vm(struct record *r, const struct call *c,
                                            struct scratch *scratch)
 {
-    u32 entries = read_iovecs(c, scratch, c->args[1], c->args[2]);
+    u32 entries = read_iovecs(c, c->args[1], c->args[2]);
     put_u64(r, c->ret);
     put_int(r, c->args[0]);
     put_gathered(r, NULL, scratch, entries, transferred(c));

@@ -63,8 +63,8 @@ VARIABLE(sendmsg, SOCKET_SENDMSG_X)
 {
     struct message message = {};
     read_message(&message, c, c->args[1]);
-    u32 entries = read_iovecs(c, scratch, message.vector, message.count);
-    u32 size = total_size(scratch, entries);
+    u32 entries = read_iovecs(c, message.vector, message.count);
+    u32 size = total_size(entries);
     put_u64(r, c->ret);
     struct transfer transfer = {c->args[0], message.name_len, message.name};
     put_gathered(r, &transfer, scratch, entries, written(c, size));
@@ -84,8 +84,8 @@ VARIABLE(recvmsg, SOCKET_RECVMSG_X)
     } else {
         struct message message = {};
         read_message(&message, c, c->args[1]);
-        u32 entries = read_iovecs(c, scratch, message.vector, message.count);
-        put_u32(r, total_size(scratch, entries));
+        u32 entries = read_iovecs(c, message.vector, message.count);
+        put_u32(r, total_size(entries));
         struct transfer transfer = {c->args[0], message.name_len, message.name};
         put_gathered(r, &transfer, scratch, entries, transferred(c));
         put_tuple(r, sock_of(current_task(), c->args[0]), INBOUND, message.name, message.name_len);
@@ -118,8 +118,8 @@ static __always_inline void send_one(struct cpu *cpu, struct scratch *scratch, u
         bpf_probe_read_user(&bytes, sizeof(bytes), (void *)at);
         result = bytes;
     }
-    u32 entries = read_iovecs(c, scratch, message.vector, message.count);
-    u32 size = total_size(scratch, entries);
+    u32 entries = read_iovecs(c, message.vector, message.count);
+    u32 size = total_size(entries);
     u32 params = sending ? PARAMS_SOCKET_SENDMMSG_X : PARAMS_SOCKET_RECVMMSG_X;
     struct record r = {scratch->record, HEADER_SIZE + 2 * params, 0};
     put_u64(&r, result);

@@ -167,16 +167,18 @@ static __always_inline void put_uring_connect(struct record *r, struct scratch *
     put_address(r, scratch, address, len);
 }
 
-static __always_inline void send_request(u64 req, const struct request *request, s64 res)
+// Tells of a request that has a note.
+__noinline int send_request(u64 req, s64 res)
 {
     struct cpu *cpu = this_cpu();
-    if (!cpu || (control.drop_failed && res < 0))
-        return;
+    const struct request *request = bpf_map_lookup_elem(&requests, &req);
+    if (!cpu || !request || (control.drop_failed && res < 0))
+        return 0;
     cpu->counters.events++;
     struct scratch *scratch = this_scratch();
     if (!scratch) {
         cpu->counters.no_ring++;
-        return;
+        return 0;
     }
     u64 time = wall_clock();
     u64 task = submitter_of(req);
@@ -199,6 +201,7 @@ static __always_inline void send_request(u64 req, const struct request *request,
         send(&r, cpu, time, request->tid, EVENT_SYSCALL_OPENAT_2_X,
              PARAMS_SYSCALL_OPENAT_2_X, CATEGORY_OPEN);
     }
+    return 0;
 }
 
 // Begins a request of a thread; NULL when that is not to be told of.
@@ -215,19 +218,20 @@ static __always_inline struct request *new_request(void *at, u32 nr, u64 task)
     return request;
 }
 
-// A request that has no note: it is older than the probe's hooks, or too many others came between.
-static __always_inline struct request *unnoted(u64 req, u32 nr)
+// Notes what can still be had of a request that has no note: it is older than the probe's hooks, or
+// too many others came between.
+static __always_inline void note_late(u64 req, u32 nr)
 {
     struct scratch *scratch = this_scratch();
     u64 task = submitter_of(req);
-    // Not where `put_path` builds the name that the kernel has.
-    struct request *request =
-        scratch && task ? new_request(&scratch->path[PATH_SIZE], nr, task) : NULL;
-    if (request && nr == NR_CONNECT)
+    struct request *request = scratch && task ? new_request(scratch->path, nr, task) : NULL;
+    if (!request)
+        return;
+    if (nr == NR_CONNECT)
         note_socket(request, req);
-    else if (request)
+    else
         note_how(request, ADDRESS(struct io_kiocb, req, cmd));
-    return request;
+    bpf_map_update_elem(&requests, &req, request, BPF_ANY);
 }
 
 SEC("tp_btf/io_uring_submit_req") int uring_submit(u64 *ctx)
@@ -256,7 +260,7 @@ SEC("tp_btf/io_uring_submit_req") int uring_submit(u64 *ctx)
         struct request *kept = bpf_map_lookup_elem(&requests, &req);
         if (kept) {
             kept->told = true;
-            send_request(req, kept, nr == NR_CONNECT ? 0 : NO_DESCRIPTOR | 0xffff);
+            send_request(req, nr == NR_CONNECT ? 0 : NO_DESCRIPTOR | 0xffff);
         }
     }
     return 0;
@@ -280,16 +284,14 @@ SEC("tp_btf/io_uring_complete") int uring_complete(u64 *ctx)
         return 0;
     }
     if (!request)
-        request = unnoted(req, nr);
-    if (!request)
-        return 0;
+        note_late(req, nr);
     s64 res = LOAD(struct io_kiocb, req, cqe.res);
     if (nr != NR_CONNECT && res >= 0) {
         u32 slot = LOAD(struct io_open, ADDRESS(struct io_kiocb, req, cmd), file_slot);
         if (slot)
             res = NO_DESCRIPTOR | ((slot - 1) & 0xffff);
     }
-    send_request(req, request, res);
+    send_request(req, res);
     bpf_map_delete_elem(&requests, &req);
     return 0;
 }
