@@ -120,7 +120,7 @@ const WORTH_A_MASK: u32 = 16;
 
 /// When no more conditions than this remain, they are evaluated without a further look for what
 /// rules out many of them.
-const FEW: u32 = 2;
+const FEW: u32 = 4;
 
 /// An operand that decided the last time is asked first unless it costs so many times what the
 /// first one does.
