@@ -110,8 +110,9 @@ impl Engine {
     /// Where its counters are.
     pub(super) fn counters(&self) -> Counters {
         match self.kind {
+            Kind::Peregrine => Counters::Metrics,
             Kind::Falco if !self.is_before(35) => Counters::Metrics,
-            _ => Counters::Statistics,
+            Kind::Falco | Kind::Other => Counters::Statistics,
         }
     }
 
@@ -152,6 +153,8 @@ impl Engine {
                 option("metrics.enabled=true".to_owned());
                 option(format!("metrics.interval={INTERVAL_MS}ms"));
                 option("metrics.output_rule=false".to_owned());
+                // Or counters that are 0 would look like counters that cannot be read.
+                option("metrics.include_empty_values=true".to_owned());
                 option(format!("metrics.output_file={}", file.display()));
             }
             Counters::Statistics => arguments.extend([
