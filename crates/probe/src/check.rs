@@ -7,9 +7,13 @@ const CAP_SYS_ADMIN: u32 = 21;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
-/// The oldest kernel with everything the probe needs: ring buffers, the boot clock helper and the
-/// split capabilities all came with it.
-const OLDEST_KERNEL: (u32, u32) = (5, 8);
+/// The oldest kernel with everything the probe needs: programs that both call functions of their own and
+/// jump on to other programs came last.
+const OLDEST_KERNEL: (u32, u32) = if cfg!(target_arch = "aarch64") {
+    (6, 0)
+} else {
+    (5, 10)
+};
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 
@@ -208,7 +212,7 @@ mod tests {
         for caps in ["000000c000000000", "0000000000200000"] {
             let status = format!("Uid:\t7\t7\t7\t7\nCapEff:\t{caps}\n");
             assert_eq!(
-                find_missing("5.8", true, &status, HOST_MAP, ""),
+                find_missing("6.0", true, &status, HOST_MAP, ""),
                 [],
                 "{caps}"
             );

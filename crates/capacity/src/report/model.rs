@@ -128,24 +128,22 @@ pub struct TimedSample {
 }
 
 impl Run {
-    /// The round that the figures of the limit are from: the last clean one of its confirmation; at the
-    /// limit of the load, the clean round that is nearest to it; otherwise the fastest clean one.
+    /// The round that the figures of the limit are from: the clean one of its confirmation that is nearest to
+    /// it; at the limit of the load, the nearest of all; otherwise the fastest clean one.
     pub fn limit_round(&self, criterion: Criterion) -> Option<&Round> {
         let clean = || self.rounds.iter().filter(|round| round.is_clean(criterion));
-        let distance = |round: &Round, rate: f64| (round.achieved - rate).abs();
         let fastest = || clean().max_by(|left, right| left.achieved.total_cmp(&right.achieved));
+        let nearest = |rate: f64, is_of: fn(&Round) -> bool| {
+            let distance = |round: &Round| (round.achieved - rate).abs();
+            clean()
+                .filter(|round| is_of(round))
+                .min_by(|left, right| distance(left).total_cmp(&distance(right)))
+        };
         match self.outcome {
-            Outcome::LoadSaturated { rate } => {
-                clean().min_by(|left, right| distance(left, rate).total_cmp(&distance(right, rate)))
+            Outcome::LoadSaturated { rate } => nearest(rate, |_| true),
+            Outcome::Limit { rate, .. } => {
+                nearest(rate, |round| round.phase == Phase::Confirm).or_else(fastest)
             }
-            Outcome::Limit { rate, .. } => clean()
-                .rfind(|round| {
-                    round.phase == Phase::Confirm
-                        && round
-                            .offered
-                            .is_some_and(|offered| (offered - rate).abs() < 1e-6 * rate)
-                })
-                .or_else(fastest),
             _ => fastest(),
         }
     }
