@@ -153,7 +153,6 @@ fn detect(flood: Flood, floods: usize, reads: usize) {
          priority: WARNING\n",
     );
     let metrics = folder.join("metrics");
-    // Small rings, so that something is lost at all.
     let config = folder.write(
         "config.yaml",
         &format!(
@@ -161,8 +160,7 @@ fn detect(flood: Flood, floods: usize, reads: usize) {
              file_output: {{enabled: true, keep_alive: true, filename: {}}}\n\
              syscall_event_drops: {{actions: [ignore]}}\n\
              metrics: {{enabled: true, interval: 100ms, output_rule: false, output_file: {}, \
-             kernel_event_counters_enabled: true}}\n\
-             engine: {{kind: modern_ebpf, modern_ebpf: {{buf_size_preset: 1}}}}\n",
+             kernel_event_counters_enabled: true}}\n",
             pipe.display(),
             metrics.display()
         ),
