@@ -27,19 +27,16 @@ pub(crate) fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
 
 /// What every loaded program of the object did. Those that the kernel does not tell about are left
 /// out.
-pub(crate) fn runs(object: &Object) -> Vec<ProgramRuns> {
-    let programs = object.progs();
-    programs
-        .filter_map(|program| {
-            // That of a program that was not loaded is an error, which the kernel refuses.
-            let info = info(program.as_fd()).ok()?;
-            Some(ProgramRuns {
-                name: program.name().to_string_lossy().into_owned(),
-                runs: info.run_cnt,
-                run_time_ns: info.run_time_ns,
-            })
+pub(crate) fn runs(object: &Object) -> impl Iterator<Item = ProgramRuns> {
+    object.progs().filter_map(|program| {
+        // That of a program that was not loaded is an error, which the kernel refuses.
+        let info = info(program.as_fd()).ok()?;
+        Some(ProgramRuns {
+            name: program.name().to_string_lossy().into_owned(),
+            runs: info.run_cnt,
+            run_time_ns: info.run_time_ns,
         })
-        .collect()
+    })
 }
 
 fn info(program: BorrowedFd<'_>) -> io::Result<bpf_prog_info> {

@@ -336,7 +336,7 @@ impl Probe {
 
     /// What the programs did, if the kernel counts it (`kernel.bpf_stats_enabled`).
     pub fn program_runs(&self) -> Vec<ProgramRuns> {
-        info::runs(&self.object)
+        self.objects().flat_map(info::runs).collect()
     }
 
     /// Whether a call arrives with the parameters of its own event. The others arrive as the
@@ -393,7 +393,7 @@ impl Probe {
                 .filter(|&number| usize::from(number) < NATIVE_MAX)
                 .map(|number| (u32::from(number), generic)),
         );
-        for object in std::iter::once(&self.object).chain(&self.more) {
+        for object in self.objects() {
             entries.extend(programs::loaded_fillers(object));
         }
         for (number, fd) in entries {

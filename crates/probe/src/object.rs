@@ -1,8 +1,8 @@
 //! From the object to loaded programs, on two CPUs where there are two.
 //!
-//! A start is mostly the kernel looking at programs, one after the other. So half of them come as a
-//! second object that works on the maps of the first, while the first half is being looked at; and
-//! the rings are handed over meanwhile, for which the kernel waits more than it works.
+//! A start is mostly the kernel looking at programs, one after the other. So two fifths of them
+//! come as a second object that works on the maps of the first, while the others are being looked at;
+//! and the rings are handed over meanwhile, for which the kernel waits more than it works.
 
 #![expect(
     unsafe_code,

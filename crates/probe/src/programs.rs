@@ -52,20 +52,23 @@ pub(crate) fn loaded_fillers(object: &Object) -> impl Iterator<Item = (u32, RawF
 }
 
 impl Probe {
+    /// All objects, whose programs are loaded or not.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
+        std::iter::once(&self.object).chain(&self.more)
+    }
+
     /// A program that is loaded; `None` when the kernel lacks what it would be attached to.
     pub(crate) fn loaded_program(&self, name: &str) -> Option<ProgramMut<'_>> {
-        std::iter::once(&self.object)
-            .chain(&self.more)
-            .find_map(|object| {
-                let mut programs = object.progs_mut();
-                programs.find(|program| program.name() == name && program.autoload())
-            })
+        self.objects().find_map(|object| {
+            let mut programs = object.progs_mut();
+            programs.find(|program| program.name() == name && program.autoload())
+        })
     }
 
     /// Loads the programs that these calls need and that are not there yet.
     pub(crate) fn load_missing(&mut self, codes: &SyscallCodeSet) -> Result<(), Error> {
-        let loaded: HashSet<String> = std::iter::once(&self.object)
-            .chain(&self.more)
+        let loaded: HashSet<String> = self
+            .objects()
             .flat_map(Object::progs)
             .filter(|program| program.autoload())
             .map(|program| program.name().to_string_lossy().into_owned())

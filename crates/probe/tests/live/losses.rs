@@ -332,3 +332,28 @@ fn calls_of_32_bit_programs_are_translated() {
         );
     });
 }
+
+#[test]
+fn what_every_program_did_is_told() {
+    with_probe(|| {
+        let probe = Probe::load(&Options::default()).unwrap_or_else(|err| panic!("{err}"));
+        let told: Vec<String> = probe
+            .program_runs()
+            .into_iter()
+            .map(|program| program.name)
+            .collect();
+        let own: Vec<String> = Syscall::all()
+            .iter()
+            .filter(|syscall| syscall.native().is_some() && probe.has_filler(syscall.code))
+            .map(|syscall| format!("sys_{}", syscall.name))
+            .collect();
+        assert!(own.len() > 100, "{own:?}");
+        for program in &own {
+            assert_eq!(
+                told.iter().filter(|name| *name == program).count(),
+                1,
+                "{program}"
+            );
+        }
+    });
+}
