@@ -3,6 +3,7 @@
 //!
 //! The binaries are the ones of the same build (`target/debug`); `scripts/test` builds them first.
 
+use std::convert::Infallible;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -132,14 +133,45 @@ impl Drop for Folder {
 /// # Panics
 ///
 /// When it does not within [`PATIENCE`].
-pub fn wait_for<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub fn wait_for<T>(what: &str, check: impl FnMut() -> Option<T>) -> T {
+    wait_at_most(PATIENCE, check).unwrap_or_else(|| panic!("waited in vain for {what}"))
+}
+
+/// Waits until something holds; `None` when it does not in this time.
+pub fn wait_at_most<T>(patience: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + patience;
     loop {
-        if let Some(found) = check() {
+        let found = check();
+        if found.is_some() || Instant::now() >= deadline {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs `work` in a child of this process, without an exec; hands back its id, for [`reap`]. Other threads
+/// may hold locks as the child is made, so `work` makes system calls only and allocates nothing.
+///
+/// # Panics
+///
+/// When no process can be made.
+pub fn fork(work: impl FnOnce() -> Infallible) -> i32 {
+    #[expect(unsafe_code, reason = "`Command` cannot do without an exec")]
+    // SAFETY: what the child does is bounded by what the documentation asks of `work`.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
+    if child == 0 {
+        work();
+    }
+    child
+}
+
+/// Waits for the end of a process that [`fork`] made.
+pub fn reap(child: i32) {
+    #[expect(unsafe_code, reason = "there is no safe way to wait for a fork")]
+    // SAFETY: it is our own child, and nobody else waits for it.
+    unsafe {
+        libc::waitpid(child, std::ptr::null_mut(), 0);
     }
 }
 

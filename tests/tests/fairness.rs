@@ -20,7 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use end_to_end::{Folder, Running, live, number_after, repository, run, wait_for};
+use end_to_end::{
+    Folder, Running, fork, live, number_after, reap, repository, run, wait_at_most, wait_for,
+};
 use serde_json::Value;
 
 /// What the floods do.
@@ -45,30 +47,13 @@ impl Drop for Floods {
     fn drop(&mut self) {
         for pid in self.0.drain(..) {
             #[expect(unsafe_code, reason = "there is no safe way to end a fork")]
-            // SAFETY: it is our own child, and nobody else waits for it.
+            // SAFETY: it is our own child, which has not been waited for.
             unsafe {
                 libc::kill(pid, libc::SIGKILL);
-                libc::waitpid(pid, std::ptr::null_mut(), 0);
             }
+            reap(pid);
         }
     }
-}
-
-/// Runs `work` in a child, which does not outlive this process.
-fn fork(work: impl FnOnce() -> Infallible) -> i32 {
-    #[expect(unsafe_code, reason = "a flood needs a process without an exec")]
-    // SAFETY: the child makes system calls only, which is allowed after a fork.
-    let child = unsafe { libc::fork() };
-    assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
-    if child == 0 {
-        #[expect(unsafe_code, reason = "there is no safe way to ask for this")]
-        // SAFETY: it takes numbers only.
-        unsafe {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        }
-        work();
-    }
-    child
 }
 
 /// Opens and closes a file as fast as it can.
@@ -81,6 +66,8 @@ fn run_flood(flood: Flood) -> Infallible {
     // SAFETY: system calls with valid arguments. Only this process loses its rights: these are not
     // the wrappers of the C library, which change all threads that it knows of.
     unsafe {
+        // Nor does it outlive this process.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         if flood == Flood::Harmless {
             libc::syscall(libc::SYS_setgroups, 0, 0);
             libc::syscall(libc::SYS_setresgid, 65534, 65534, 65534);
@@ -182,10 +169,9 @@ fn detect(flood: Flood, floods: usize, reads: usize) {
     };
     let running = Floods::start(flood, floods);
     let calls: Vec<(u32, Instant)> = (0..reads).map(|_| cat()).collect();
-    let deadline = Instant::now() + LATEST;
-    while Instant::now() < deadline && seen.lock().expect("nobody panics").len() < reads {
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait_at_most(LATEST, || {
+        (seen.lock().expect("nobody panics").len() >= reads).then_some(())
+    });
     let flooders = running.0.clone();
     drop(running);
     // Snapshots from now on tell of all that was lost.

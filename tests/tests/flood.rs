@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use end_to_end::{Folder, Running, binary, live, number_after, run, wait_for};
+use end_to_end::{Folder, Running, binary, fork, live, number_after, reap, run, wait_for};
 
 const CONFIG: &str = "stdout_output: {enabled: true}\nrules_files: []\nconfig_files: []\n\
     log_level: debug\n";
@@ -37,29 +37,16 @@ fn rules(folder: &Folder, marker: &Path) -> String {
 fn fork_bomb(count: usize) {
     let mut alive = Vec::with_capacity(ALIVE);
     for made in 1..=count {
-        #[expect(
-            unsafe_code,
-            reason = "a bomb of `Command`s would measure their set-up"
-        )]
-        // SAFETY: the child does nothing but end, which is allowed after a fork.
-        let child = unsafe { libc::fork() };
-        assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
-        if child == 0 {
+        let child = fork(|| {
             #[expect(unsafe_code, reason = "nothing of the parent is to run in the child")]
             // SAFETY: it does not return.
             unsafe {
                 libc::_exit(0);
             }
-        }
+        });
         alive.push(child);
         if alive.len() == ALIVE || made == count {
-            for child in alive.drain(..) {
-                #[expect(unsafe_code, reason = "there is no safe way to wait for a fork")]
-                // SAFETY: it is our own child, and nobody else waits for it.
-                unsafe {
-                    libc::waitpid(child, std::ptr::null_mut(), 0);
-                }
-            }
+            alive.drain(..).for_each(reap);
         }
     }
 }
