@@ -6,10 +6,13 @@
 #![expect(unsafe_code, reason = "makes system calls")]
 #![expect(clippy::print_stdout, reason = "it is a command line tool")]
 
+#[path = "../tests/live/of_state.rs"]
+mod of_state;
+
 use std::time::Instant;
 
 use probe::{Options, Probe};
-use state::procfs::{Listed, OpenFile, OpenFiles, Procfs, Tasks};
+use state::procfs::{Listed, OpenFiles, Procfs, Tasks};
 use state::{Limits, State};
 
 fn call(number: libc::c_long, args: [usize; 4]) -> i64 {
@@ -56,21 +59,7 @@ fn sleepers(count: usize) -> (usize, Vec<i64>) {
 
 /// Descriptors that the kernel lists, in the form in which the state takes them.
 fn open_files(probe: &Probe) -> OpenFiles {
-    let files = probe.open_files().ok().flatten().unwrap_or_default();
-    files
-        .into_iter()
-        .map(|file| {
-            let of_state = OpenFile {
-                fd: file.fd.into(),
-                flags: file.flags,
-                dev: file.dev,
-                ino: file.ino,
-                mode: file.mode.into(),
-                link: file.link,
-            };
-            (file.pid.into(), of_state)
-        })
-        .collect()
+    of_state::open_files(probe.open_files().ok().flatten().unwrap_or_default())
 }
 
 fn main() -> Result<(), probe::Error> {

@@ -15,6 +15,7 @@ mod io;
 mod life;
 mod losses;
 mod memory;
+mod of_state;
 mod overlay;
 mod process;
 mod seeding;

@@ -4,11 +4,12 @@ use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 
 use probe::{Options, Probe};
-use state::procfs::{Listed, OpenFile, OpenFiles, Procfs};
+use state::procfs::{Listed, Procfs};
 use state::{Limits, State};
 
 use crate::files::Folder;
 use crate::harness::{call, minus, text};
+use crate::of_state::open_files;
 use crate::with_probe;
 
 /// A state that knows what was listed, and the rest from `/proc`.
@@ -66,22 +67,8 @@ fn the_kernel_lists_what_proc_shows() {
             .iter()
             .filter(|file| i64::from(file.pid) == pid && opened.contains(&file.fd.into()));
         assert_eq!(own.count(), opened.len(), "each is listed once");
-        let listed: OpenFiles = listed
-            .into_iter()
-            .map(|file| {
-                let of_state = OpenFile {
-                    fd: file.fd.into(),
-                    flags: file.flags,
-                    dev: file.dev,
-                    ino: file.ino,
-                    mode: file.mode.into(),
-                    link: file.link,
-                };
-                (file.pid.into(), of_state)
-            })
-            .collect();
         let by_kernel = seeded(&Listed {
-            files: listed,
+            files: open_files(listed),
             ..Listed::default()
         });
         let by_proc = seeded(&Listed::default());
