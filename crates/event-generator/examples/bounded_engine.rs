@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(10);
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Fewer events a second than this are those of a parent at rest.
 const REST: f64 = 30.0;
+/// A burst that has been slower than this so far was none: every load is faster, and the parent writes a
+/// line now and then before one begins.
+const LEAST_LOAD: f64 = 150.0;
 /// A burst is over when the parent has rested for so long.
 const PAUSE: Duration = Duration::from_millis(500);
 /// So much may come at once.
@@ -51,6 +54,9 @@ fn main() -> ExitCode {
         events += new;
         if new as f64 > REST * time.as_secs_f64() {
             busy = looked;
+            burst = burst.filter(|(began, came, _)| {
+                *came as f64 >= LEAST_LOAD * (looked - time - *began).as_secs_f64()
+            });
             let (began, came, dropped) = burst.get_or_insert((looked - time, 0, 0));
             *came += new;
             let held = capacity * (began.elapsed().as_secs_f64() + SLACK);
