@@ -63,7 +63,7 @@ pub(crate) fn choose(ruleset: &Ruleset, config: &Config, is_recording: bool) -> 
 #[cfg(feature = "live")]
 pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
     use probe::filter::{Path, Slot, Tables};
-    use pushdown::{TEST_ANY_BIT, TEST_DESCRIPTOR, TEST_EQUALS, Test};
+    use pushdown::{TEST_ANY_BIT, TEST_DESCRIPTOR, TEST_EQUALS, Test, Verdicts};
 
     let test = |test: &Test| match *test {
         Test::Equals { arg, mask, value } => (TEST_EQUALS, u32::from(arg), mask, value),
@@ -109,14 +109,15 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
             masks: call.slot.masks.clone(),
         })
         .collect();
+    let pair = |verdicts: Verdicts| [verdicts.host, verdicts.container];
     Tables {
         slots,
         names: plan
             .processes
             .names()
             .into_iter()
-            .map(|name| (name.to_vec(), plan.processes.verdict(name)))
+            .map(|name| (name.to_vec(), pair(plan.processes.verdicts(name))))
             .collect(),
-        others: plan.processes.verdict_of_others(),
+        others: pair(plan.processes.verdicts_of_others()),
     }
 }

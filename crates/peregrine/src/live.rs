@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use alert::{Alert, Priority};
 use anyhow::Result;
 use rules::Ruleset;
+use state::State;
 use state::procfs::{Listed, Procfs};
 
 use crate::engine::Engine;
@@ -66,6 +67,9 @@ pub(crate) trait Source {
     fn list(&self, _procfs: &Procfs) -> Listed {
         Listed::default()
     }
+
+    /// Takes what is known of the threads that were there when it began.
+    fn know(&mut self, _state: &State) {}
 
     /// Follows changes of the machine.
     ///

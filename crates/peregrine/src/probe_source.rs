@@ -4,8 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use probe::{Noisy, Options, Probe, Reader, Spender};
+use container::{ContainerId, ContainerType};
+use event::{EventType, EventView};
+use probe::{Known, Noisy, Options, Place, Probe, Reader, Spender};
 use state::procfs::{Listed, OpenFile, OpenFiles, Procfs, Tasks};
+use state::{Limits, State};
 
 use crate::filter::{Chosen, tables};
 use crate::housekeeping::{ProgramRuns, SourceCounters, SourceDetails};
@@ -36,6 +39,8 @@ pub(crate) struct ProbeSource {
     probe: Probe,
     reader: Reader,
     wait: Duration,
+    /// Whether the filter has to be told where threads are.
+    is_filtering: bool,
 }
 
 impl ProbeSource {
@@ -57,6 +62,7 @@ impl ProbeSource {
             probe,
             reader,
             wait: SHORTEST_WAIT,
+            is_filtering: false,
         })
     }
 
@@ -80,8 +86,26 @@ impl Source for ProbeSource {
         &mut self,
         mut each: impl FnMut(u16, &[u8], &dyn Fn() -> SourceCounters),
     ) -> Result<Drained> {
-        let Self { probe, reader, .. } = self;
-        let handled = reader.drain(|cpu, record| each(cpu, record, &|| counters(probe)));
+        let Self {
+            probe,
+            reader,
+            is_filtering,
+            ..
+        } = self;
+        let mut refused = None;
+        let handled = reader.drain(|cpu, record| {
+            each(cpu, record, &|| counters(probe));
+            if *is_filtering && let Some(control_groups) = control_groups(record) {
+                let told = probe.place(control_groups, || {
+                    place_of(container::identify(control_groups))
+                });
+                refused = refused.take().or(told.err());
+            }
+        });
+        if let Some(err) = refused {
+            tracing::warn!("{err}; the filter lets more pass than it has to");
+            *is_filtering = false;
+        }
         Ok(Drained::Events(handled))
     }
 
@@ -122,6 +146,7 @@ impl Source for ProbeSource {
         self.probe
             .set_filter(tables.as_ref())
             .context("failed to load the filter into the kernel")?;
+        self.is_filtering = tables.is_some();
         self.probe
             .set_syscalls(chosen.selection.syscalls.iter())
             .context("failed to choose system calls")
@@ -142,6 +167,29 @@ impl Source for ProbeSource {
         Listed {
             tasks: tasks.map(Tasks::new).unwrap_or_default(),
             files: files.map(of_state).unwrap_or_default(),
+        }
+    }
+
+    fn know(&mut self, state: &State) {
+        if !self.is_filtering {
+            return;
+        }
+        let threads = state
+            .threads()
+            .filter(|thread| !thread.is_placeholder())
+            .filter_map(|thread| {
+                Some(Known {
+                    tid: thread.tid.try_into().ok()?,
+                    name: &thread.comm,
+                    place: place_of(thread.container),
+                })
+            });
+        if let Err(err) = self.probe.know(threads) {
+            tracing::info!(
+                "This kernel cannot be told which threads there are; what those did that started \
+                 before is filtered without regard to their names and containers"
+            );
+            tracing::debug!("{err}");
         }
     }
 
@@ -173,6 +221,37 @@ fn next_wait(wait: Duration, handled: usize) -> Duration {
         ..TOO_FEW => (wait * 2).min(LONGEST_WAIT),
         TOO_FEW..=PLENTY => wait,
         _ => SHORTEST_WAIT,
+    }
+}
+
+/// What an event of a new thread or program tells of control groups, when state takes all of it.
+fn control_groups(record: &[u8]) -> Option<&[u8]> {
+    /// Which parameter it is; these events have the same ones up to there.
+    const CGROUPS: usize = 14;
+    let event_type = record
+        .get(20..)
+        .and_then(<[u8]>::first_chunk)
+        .map(|bytes| EventType(u16::from_le_bytes(*bytes)))?;
+    let tells = matches!(
+        event_type,
+        EventType::SYSCALL_CLONE_20_X
+            | EventType::SYSCALL_CLONE3_X
+            | EventType::SYSCALL_FORK_20_X
+            | EventType::SYSCALL_VFORK_20_X
+            | EventType::SYSCALL_EXECVE_19_X
+    );
+    let event = tells.then(|| EventView::parse(record).ok()).flatten()?;
+    let text = event.param(CGROUPS)?;
+    (text.len() <= Limits::default().string_bytes).then_some(text)
+}
+
+/// Where a thread is. A container whose id is the word for "none" is neither: a condition cannot
+/// tell it from the host.
+fn place_of(container: Option<(ContainerId, ContainerType)>) -> Place {
+    match container {
+        None => Place::Host,
+        Some((id, _)) if id.as_bytes() == b"host" => Place::Unknown,
+        Some(_) => Place::Container,
     }
 }
 
@@ -254,5 +333,21 @@ mod tests {
             assert_eq!(milliseconds(rate), expected, "{rate} events a millisecond");
         }
         assert_eq!(next_wait(LONGEST_WAIT, PLENTY + 1), SHORTEST_WAIT);
+    }
+
+    #[test]
+    fn a_container_that_is_called_host_is_not_taken_for_one() {
+        let id = "3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e";
+        for (path, expected) in [
+            ("/".to_owned(), Place::Host),
+            ("/user.slice".to_owned(), Place::Host),
+            (format!("/docker/{id}"), Place::Container),
+            ("/lxc/web".to_owned(), Place::Container),
+            ("/lxc/host".to_owned(), Place::Unknown),
+        ] {
+            let text = format!("cpu={path}\0");
+            let place = place_of(container::identify(text.as_bytes()));
+            assert_eq!(place, expected, "{path}");
+        }
     }
 }

@@ -322,6 +322,7 @@ fn watch(run: &mut Run<'_>, source: &mut impl Source, root: &OsStr) -> Result<En
     } = run;
     let procfs = state::procfs::Procfs::new(root);
     procfs.seed_with(&mut engine.state, &source.list(&procfs));
+    source.know(&engine.state);
     engine.state.set_lookup(Box::new(procfs));
     if let Some(path) = &args.record {
         engine.record_into(Recorder::create(path)?);

@@ -220,40 +220,42 @@ __noinline u64 filter_path(u32 table, u64 alive)
     return alive & (with_tail ? masks->with_tail : masks->without_tail);
 }
 
-// Notes the name that a thread has when it is made or starts a program: the one that user space
-// knows it by from then on, whatever the thread calls itself later.
-static __always_inline void remember_name(void)
+// Finds the verdicts on a thread. Those by its place can be missing still: then they are looked for
+// again once user space has told of more control groups.
+static __always_inline void find_verdicts(struct thread_facts *facts, u32 filter, u32 generation)
 {
-    if (!CAN_STORE || !control.filter)
-        return;
-    struct thread_facts *facts = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL,
-                                                      BPF_LOCAL_STORAGE_GET_F_CREATE);
-    if (!facts)
-        return;
-    char name[16] = {};
-    bpf_probe_read_kernel_str(name, sizeof(name),
-                              (void *)ADDRESS(struct task_struct, current_task(), comm));
-    facts->name[0] = *(u64 *)name;
-    facts->name[1] = *(u64 *)(name + 8);
-    facts->filter = 0;
+    facts->round = control.filter_round;
+    // The answer may come between these two, but then the round is another one by the next call.
+    barrier();
+    u64 cgroups = facts->cgroups;
+    if (!facts->place && cgroups) {
+        u32 *place = bpf_map_lookup_elem(&cgroup_places, &cgroups);
+        if (place)
+            facts->place = *place;
+    }
+    struct filter_name key = {generation, 0, {facts->name[0], facts->name[1]}};
+    struct filter_verdicts *by_name = bpf_map_lookup_elem(&filter_names, &key);
+    u64 host = by_name ? by_name->host : control.filter_others[generation & 1][0];
+    u64 container = by_name ? by_name->container : control.filter_others[generation & 1][1];
+    facts->moved = host | container;
+    facts->verdict = facts->place == PLACE_HOST        ? host
+                     : facts->place == PLACE_CONTAINER ? container
+                                                       : host | container;
+    facts->filter = filter;
 }
 
-// The verdict on the calling thread: everything is possible where its name is not known.
+// The verdict on the calling thread: everything is possible where nothing is known of it.
 static __always_inline u64 verdict_on_thread(u32 filter, u32 generation)
 {
     if (!CAN_STORE)
         return ~0ULL;
-    struct thread_facts *facts =
-        bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
-    if (!facts)
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct thread_facts *facts = bpf_task_storage_get(&threads, task, NULL, 0);
+    if (!facts || !facts->told)
         return ~0ULL;
-    if (facts->filter != filter) {
-        struct filter_name key = {generation, 0, {facts->name[0], facts->name[1]}};
-        u64 *verdict = bpf_map_lookup_elem(&filter_names, &key);
-        facts->verdict = verdict ? *verdict : control.filter_others[generation & 1];
-        facts->filter = filter;
-    }
-    return facts->verdict;
+    if (facts->filter != filter || (!facts->place && facts->round != control.filter_round))
+        find_verdicts(facts, filter, generation);
+    return (u64)task->cgroups == facts->set ? facts->verdict : facts->moved;
 }
 
 // The clauses that the calling thread leaves possible.

@@ -124,21 +124,49 @@ struct filter_name {
     u64 name[2];
 };
 
-// The verdicts on processes by name, where they differ from the verdict on others.
+// The verdicts on a process. Where it is not known which counts, both do.
+struct filter_verdicts {
+    u64 host;
+    u64 container;
+};
+
+// The verdicts on processes by name, where they differ from those on others.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 8192);
     __uint(map_flags, BPF_F_NO_PREALLOC);
     __type(key, struct filter_name);
-    __type(value, u64);
+    __type(value, struct filter_verdicts);
 } filter_names SEC(".maps");
 
-// What is known of a thread since it was made or started a program.
+// Where a thread is. `Place` in `src/facts.rs` has the same numbers.
+enum place {
+    PLACE_UNKNOWN,
+    PLACE_HOST,
+    PLACE_CONTAINER,
+};
+
+// Where threads are, by the hash of what events tell of their control groups: user space knows the
+// names of containers, and writes an answer when it comes to such an event.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 8192);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, u64);
+    __type(value, u32);
+} cgroup_places SEC(".maps");
+
+// What user space knows of a thread by its last event of a new thread or program, or from the start.
 struct thread_facts {
-    u64 name[2];  // its name then, which is the one that user space knows
-    u64 verdict;
-    u32 filter;   // the tables that the verdict is from
-    u32 unused;
+    u64 name[2];   // its name then
+    u64 cgroups;   // hash of its control groups then; 0 when they have none
+    u64 set;       // the kernel's object for these groups: a thread that has another one was moved
+    u64 verdict;   // as long as it was not moved
+    u64 moved;     // the verdict if it was
+    u32 filter;    // the tables that the verdicts are from
+    u32 place;     // PLACE_*
+    u32 round;     // `control.filter_round` when its place was last looked for
+    u32 told;      // whether the event was sent; nothing counts before that
 };
 
 struct {
@@ -147,6 +175,21 @@ struct {
     __type(key, int);
     __type(value, struct thread_facts);
 } threads SEC(".maps");
+
+// What user space knows of a thread that was there before.
+struct known_thread {
+    u64 name[2];
+    u32 place;
+    u32 unused;
+};
+
+// By thread. Made for the program that hands them over, and gone with it.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, struct known_thread);
+} known_threads SEC(".maps");
 
 // Where a path is looked at. What follows it is read with it, and is zero.
 struct filter_buffer {

@@ -25,8 +25,9 @@ struct control {
     u32 enter_all;     // native calls have no entry hook of their own
     u32 saw_foreign;   // set here: a call went by whose entry only the hook of all calls sees
     u32 filter;        // the current tables of the filter, see `filter_maps.h`; 0 for none
-    u32 filter_unused;
-    u64 filter_others[2];        // the verdict on processes whose name is in no table
+    u32 filter_round;  // how often user space has told of control groups, see `cgroup_places`
+    u64 filter_key[2]; // of `hash_cgroups`
+    u64 filter_others[2][2];     // the verdicts on processes whose name is in no table
     u8 filter_slot_of[2][512];   // the slot of each native number; 0: everything passes
 };
 
@@ -96,6 +97,7 @@ struct cpu {
     struct counters counters;
     struct call call;
     u64 about;  // the thread that an event of a tracepoint is about
+    u64 fresh;  // the record tells of the calling thread what `threads` has of it
     // How full the ring is, see `budget.h`.
     u32 until_look;  // records until that is looked at again
     u32 pressure;

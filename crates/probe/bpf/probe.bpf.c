@@ -23,6 +23,7 @@
 #include "data.h"
 #include "process.h"
 #include "entry.h"
+#include "facts.h"
 
 #include "filter.h"
 #include "tell.h"

@@ -116,10 +116,30 @@ static __always_inline struct scratch *this_scratch(void)
     return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
 }
 
+// Whether events of a type tell of new threads and programs.
+static __always_inline bool is_of_thread(u16 type)
+{
+    return type == EVENT_SYSCALL_CLONE_20_X || type == EVENT_SYSCALL_CLONE3_X ||
+           type == EVENT_SYSCALL_FORK_20_X || type == EVENT_SYSCALL_VFORK_20_X ||
+           type == EVENT_SYSCALL_EXECVE_19_X;
+}
+
+// User space will know the calling thread as `remember_thread` has noted it.
+static __always_inline void told_of_thread(void)
+{
+    struct thread_facts *facts =
+        bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+    if (facts)
+        facts->told = true;
+}
+
 // Sends a record that was put together in scratch memory.
 static __always_inline void send(struct record *r, struct cpu *cpu, u64 time, u32 tid, u16 type,
                                  u32 params, enum category category)
 {
+    bool fresh = CAN_STORE && is_of_thread(type) && cpu->fresh;
+    if (fresh)
+        cpu->fresh = false;
     void *ring = this_ring();
     if (!ring) {
         cpu->counters.no_ring++;
@@ -135,6 +155,8 @@ static __always_inline void send(struct record *r, struct cpu *cpu, u64 time, u3
     put_header(r->base, time, (s32)tid, len, type, params);
     if (bpf_ringbuf_output(ring, r->base, len, BPF_RB_NO_WAKEUP))
         lost(cpu, category);
+    else if (fresh)
+        told_of_thread();
 }
 
 // A filler whose event has parameters of fixed size only: they are written straight into the ring.

@@ -30,8 +30,9 @@ pub(crate) struct Layout {
     pub(crate) enter_all: AtomicU32,
     pub(crate) saw_foreign: AtomicU32,
     pub(crate) filter: AtomicU32,
-    pub(crate) filter_unused: AtomicU32,
-    pub(crate) filter_others: [AtomicU64; 2],
+    pub(crate) filter_round: AtomicU32,
+    pub(crate) filter_key: [AtomicU64; 2],
+    pub(crate) filter_others: [[AtomicU64; 2]; 2],
     pub(crate) filter_slot_of: [[AtomicU8; NATIVE_MAX]; 2],
 }
 

@@ -4,6 +4,7 @@
 
 use libbpf_rs::OpenObject;
 
+use crate::facts::KNOWN;
 use crate::iterators::TASKS;
 use crate::loader::has_tracepoint;
 use crate::options::Options;
@@ -72,8 +73,8 @@ impl Features {
         match program {
             "sys_enter" => self.notes != 0,
             "iter_files" => self.iterators != 0,
-            // It comes and goes by itself.
-            TASKS => false,
+            // These come and go by themselves.
+            TASKS | KNOWN => false,
             _ if program.starts_with("enter_") => self.notes != 0,
             _ if program.starts_with("uring_") => self.uring != 0,
             _ => true,
@@ -87,6 +88,7 @@ impl Features {
             "long_notes" => self.notes != 0 || self.uring != 0,
             "requests" => self.uring != 0,
             "open_file_scratches" => self.iterators != 0,
+            "known_threads" => false,
             _ => true,
         }
     }

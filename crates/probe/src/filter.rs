@@ -32,10 +32,10 @@ const NAME_BYTES: usize = 16;
 pub struct Tables {
     /// At most [`Tables::MOST_SLOTS`]; calls without one pass.
     pub slots: Vec<Slot>,
-    /// Verdicts on processes, by their names.
-    pub names: Vec<(Vec<u8>, u64)>,
-    /// The verdict on all others.
-    pub others: u64,
+    /// Verdicts on processes on the host and in containers, by their names.
+    pub names: Vec<(Vec<u8>, [u64; 2])>,
+    /// The verdicts on all others.
+    pub others: [u64; 2],
 }
 
 impl Tables {
@@ -187,8 +187,9 @@ impl Probe {
         )
         .map_err(|err| refused(&err))?;
         let at = generation as usize;
-        if let Some(others) = layout.filter_others.get(at) {
-            others.store(tables.others, Ordering::Relaxed);
+        let others = layout.filter_others.get(at).into_iter().flatten();
+        for (shared, verdict) in others.zip(tables.others) {
+            shared.store(verdict, Ordering::Relaxed);
         }
         for (shared, slot) in layout
             .filter_slot_of
@@ -213,7 +214,7 @@ impl Probe {
         for key in old {
             names.delete(&key).map_err(|err| refused(&err))?;
         }
-        for (name, verdict) in &tables.names {
+        for (name, [host, container]) in &tables.names {
             // A NUL ends names, so that longer ones are those of no process.
             if name.len() >= NAME_BYTES {
                 continue;
@@ -227,7 +228,11 @@ impl Probe {
                 to.copy_from_slice(name);
             }
             names
-                .update(&key, &verdict.to_ne_bytes(), MapFlags::ANY)
+                .update(
+                    &key,
+                    &[host.to_ne_bytes(), container.to_ne_bytes()].concat(),
+                    MapFlags::ANY,
+                )
                 .map_err(|err| refused(&err))?;
         }
         Ok(())

@@ -129,7 +129,7 @@ impl Probe {
     }
 
     /// Whether iterators are wanted, and show the processes that this one sees.
-    fn can_list(&self) -> bool {
+    pub(crate) fn can_list(&self) -> bool {
         let own = self.control.layout().self_tgid.load(Ordering::Relaxed);
         self.features.iterators != 0 && own == std::process::id()
     }

@@ -19,6 +19,7 @@ use crate::counters::{COUNTER_WORDS, Counters, CpuCounters};
 use crate::cpus;
 use crate::entries::Entries;
 use crate::error::Error;
+use crate::facts::{Key, Told};
 use crate::features::Features;
 use crate::info::{self, ProgramRuns};
 use crate::log;
@@ -80,6 +81,7 @@ pub struct Probe {
     dedicated: HashSet<SyscallCode>,
     /// How often the tables of the filter were replaced.
     pub(crate) filter_changes: u32,
+    pub(crate) told: Told,
 }
 
 impl Probe {
@@ -161,6 +163,10 @@ impl Probe {
             .page_kb_shift
             .store(page_kb.trailing_zeros(), Ordering::Relaxed);
         control.sync_clock();
+        let key = Key::new();
+        for (shared, word) in layout.filter_key.iter().zip(key.0) {
+            shared.store(word, Ordering::Relaxed);
+        }
 
         let mut probe = Self {
             links: BTreeMap::new(),
@@ -178,6 +184,7 @@ impl Probe {
             reduced,
             dedicated: HashSet::new(),
             filter_changes: 0,
+            told: Told::new(key),
         };
         if options.exclude_own {
             probe.exclude_own()?;

@@ -125,6 +125,8 @@ pub enum PathAtom {
 pub enum ProcessAtom {
     /// Its short name, as of the start of its program, is this.
     Name(Box<[u8]>),
+    /// It is in a container, by the control groups that it had then.
+    InContainer,
 }
 
 /// A formula, with negation at the questions only.
@@ -333,6 +335,7 @@ impl std::fmt::Display for Atom {
                 }
             }
             Self::Process(ProcessAtom::Name(name)) => write!(f, "process={}", text(name)),
+            Self::Process(ProcessAtom::InContainer) => f.write_str("in a container"),
         }
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Most of what a machine does breaks no rule, and most of it can be told from a few properties of a
 //! call that the kernel has at hand: whether it failed, its flags, the path it names, what its
-//! descriptor is, which program makes it. This crate works out, from the conditions of all rules that
-//! are switched on, which calls no rule can match, as tables that a small program in the kernel looks
-//! into before it makes a record.
+//! descriptor is, which program makes it and whether that is in a container. This crate works out, from
+//! the conditions of all rules that are switched on, which calls no rule can match, as tables that a
+//! small program in the kernel looks into before it makes a record.
 //!
 //! ```text
 //!  condition ──Translator──► Formula ──clauses──► Clause… ──Slot::new──► Slot ──► the probe's maps
@@ -42,7 +42,7 @@ pub use plan::{CallPlan, Plan, RuleInCall};
 pub use state::{Follow, Needs, Reader, is_needed_for_state, pass, pass_for_state};
 pub use table::{
     CLASSES, CLAUSES, KEY_BYTES, PATH_BYTES, PROCESSES, PathMasks, PathTable, Processes, STARTS,
-    Seen, Slot, TAILS, TEST_ANY_BIT, TEST_DESCRIPTOR, TEST_EQUALS, TESTS, end_of, is_regular,
-    start_of,
+    Seen, Slot, TAILS, TEST_ANY_BIT, TEST_DESCRIPTOR, TEST_EQUALS, TESTS, Verdicts, end_of,
+    is_regular, start_of,
 };
 pub use translate::LeftOver;

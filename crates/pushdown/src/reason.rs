@@ -19,8 +19,14 @@ const BY_FIELD: &[(&str, &str)] = &[
     ("proc.env", "environments are kept in user space"),
     ("proc.", "this property of processes is kept in user space"),
     ("thread.", "this property of threads is kept in user space"),
-    ("container.", "containers are told apart in user space"),
-    ("k8s.", "containers are told apart in user space"),
+    (
+        "container.",
+        "the kernel tells containers from the host only, and not from each other",
+    ),
+    (
+        "k8s.",
+        "the kernel tells containers from the host only, and not from each other",
+    ),
     ("user.", "users are looked up in user space"),
     ("group.", "groups are looked up in user space"),
     ("fd.sip", "addresses are taken apart in user space"),

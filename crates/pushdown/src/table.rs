@@ -86,7 +86,27 @@ pub struct Slot {
     pub clauses: Vec<Clause>,
 }
 
-/// What a process may be asked: formulas over its name, each a bit of its verdict.
+/// The verdicts on a process, by where it is. Where that is not known it may be either.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Verdicts {
+    /// What is possible on the host.
+    pub host: u64,
+    /// What is possible in a container.
+    pub container: u64,
+}
+
+impl Verdicts {
+    /// The verdict on a process that is in a container, is not, or may be.
+    pub fn at(self, in_container: Option<bool>) -> u64 {
+        match in_container {
+            Some(true) => self.container,
+            Some(false) => self.host,
+            None => self.host | self.container,
+        }
+    }
+}
+
+/// What a process may be asked: formulas over its name and place, each a bit of its verdict.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Processes {
     /// The formulas, in the order of their bits.
@@ -106,31 +126,38 @@ impl Processes {
         u8::try_from(bit).ok()
     }
 
-    /// The verdict on a process of this name.
-    pub fn verdict(&self, name: &[u8]) -> u64 {
-        self.verdict_of(Some(name))
+    /// The verdicts on a process of this name.
+    pub fn verdicts(&self, name: &[u8]) -> Verdicts {
+        self.verdicts_of(Some(name))
     }
 
-    /// The verdict on a process whose name no formula names.
-    pub fn verdict_of_others(&self) -> u64 {
-        self.verdict_of(None)
+    /// The verdicts on a process whose name no formula names.
+    pub fn verdicts_of_others(&self) -> Verdicts {
+        self.verdicts_of(None)
     }
 
-    /// The verdict that the kernel finds for a process of this name.
-    pub fn verdict_by_name(&self, name: &[u8]) -> u64 {
+    /// The verdicts that the kernel finds for a process of this name.
+    pub fn verdicts_by_name(&self, name: &[u8]) -> Verdicts {
         if self.names().contains(&name) {
-            self.verdict(name)
+            self.verdicts(name)
         } else {
-            self.verdict_of_others()
+            self.verdicts_of_others()
         }
     }
 
-    fn verdict_of(&self, name: Option<&[u8]>) -> u64 {
-        let answer = |atom: &Atom| match atom {
-            Atom::Process(ProcessAtom::Name(other)) => Some(name == Some(&**other)),
-            _ => None,
+    fn verdicts_of(&self, name: Option<&[u8]>) -> Verdicts {
+        let verdict = |is_contained: bool| {
+            let answer = |atom: &Atom| match atom {
+                Atom::Process(ProcessAtom::Name(other)) => Some(name == Some(&**other)),
+                Atom::Process(ProcessAtom::InContainer) => Some(is_contained),
+                _ => None,
+            };
+            mask(self.formulas.iter(), |formula| formula.may_hold(&answer))
         };
-        mask(self.formulas.iter(), |formula| formula.may_hold(&answer))
+        Verdicts {
+            host: verdict(false),
+            container: verdict(true),
+        }
     }
 
     /// Every name that a formula names. Longer ones than a process can have are left out.
@@ -158,7 +185,7 @@ pub struct Seen<'a> {
     pub paths: [Option<&'a [u8]>; 2],
     /// What each descriptor that the call names leads to: by argument, the result last.
     pub kinds: [u64; 7],
-    /// The verdict on the process, if one was found when it started.
+    /// The verdict on the process, if it was told of when it started.
     pub process: Option<u64>,
 }
 

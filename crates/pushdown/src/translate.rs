@@ -163,6 +163,9 @@ impl Translator<'_> {
             "evt.is_open_read" | "evt.is_open_write" | "evt.is_open_exec"
             | "evt.is_open_create" => self.open_answer(check, name),
             "proc.name" => process_answer(check),
+            _ if name.starts_with("container.") || name.starts_with("k8s.") => {
+                container_answer(check, name)
+            }
             _ => self.argument_answer(check, name),
         }
     }
@@ -570,5 +573,35 @@ fn process_answer(check: &CheckDef) -> Option<Answer> {
         Operator::Eq | Operator::In => Some(Answer::exact(Formula::or(parts))),
         Operator::Ne => Some(Answer::exact(Formula::or(parts).opposite())),
         _ => None,
+    }
+}
+
+/// A check of a field of containers. The kernel knows whether a process is in one, and user space
+/// makes sure that it takes none for known whose id is the word that stands for no container.
+fn container_answer(check: &CheckDef, name: &str) -> Option<Answer> {
+    const HOST: &str = "host";
+    let contained = Formula::Is(Atom::Process(ProcessAtom::InContainer));
+    match name {
+        // Outside containers both are this word, and inside neither ever is.
+        "container.id" | "container.type" => {
+            let all_are_host = values(check)?
+                .iter()
+                .all(|constant| constant.bytes() == Some(HOST.as_bytes()));
+            match (check.operator, text_holds(check, HOST)?) {
+                (Operator::Eq | Operator::In, true) if all_are_host => {
+                    Some(Answer::exact(contained.opposite()))
+                }
+                (Operator::Ne, false) => Some(Answer::exact(contained)),
+                (_, false) => Some(Answer::implied(contained)),
+                (_, true) => None,
+            }
+        }
+        // They are this word there, too, but a container may be called so.
+        "container.name" | "container.full_id" => {
+            let may_be_host = text_holds(check, HOST)?;
+            (!may_be_host).then(|| Answer::implied(contained))
+        }
+        // All others are absent outside containers, and on what is absent every check is false.
+        _ => Some(Answer::implied(contained)),
     }
 }

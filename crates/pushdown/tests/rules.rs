@@ -90,6 +90,56 @@ fn conditions_become_questions() {
         ),
         ("evt.type = openat and user.uid = 0", "openat", "anything"),
         (
+            "evt.type = openat and container.id != host",
+            "openat",
+            "in a container",
+        ),
+        (
+            "evt.type = openat and not container.id = host",
+            "openat",
+            "in a container",
+        ),
+        (
+            "evt.type = openat and container.type = host and proc.name != cat",
+            "openat",
+            "not in a container and not process in (cat)",
+        ),
+        (
+            "evt.type = openat and container.id in (host, 3ad7b26ded6d)",
+            "openat",
+            "anything",
+        ),
+        (
+            "evt.type = openat and container.id startswith 3ad",
+            "openat",
+            "in a container",
+        ),
+        (
+            "evt.type = openat and not container.id startswith 3ad",
+            "openat",
+            "anything",
+        ),
+        (
+            "evt.type = openat and container.name = web and fd.name = /a",
+            "openat",
+            "path=/a and in a container",
+        ),
+        (
+            "evt.type = openat and container.name = host",
+            "openat",
+            "anything",
+        ),
+        (
+            "evt.type = openat and container.privileged = true",
+            "openat",
+            "in a container",
+        ),
+        (
+            "evt.type = openat and not k8s.ns.name = kube-system",
+            "openat",
+            "anything",
+        ),
+        (
             "evt.type = openat and (user.uid = 0 or fd.name = /a)",
             "openat",
             "anything",

@@ -70,6 +70,8 @@ const TEXTS: &[&str] = &[
     "/tmp/..",
 ];
 
+const CONTAINER: &str = "3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e";
+
 const COMMS: &[&str] = &["cat", "nginx", "sshd", "a-very-long-name"];
 
 /// A path that is longer than the kernel looks at, or than its keys are.
@@ -85,6 +87,9 @@ struct Call {
     paths: [String; 2],
     comm: &'static str,
     remembers: bool,
+    is_contained: bool,
+    /// Whether the kernel was told where the process is.
+    is_placed: bool,
 }
 
 /// A check, as text. `{length}` long paths are the same as in events.
@@ -189,6 +194,26 @@ fn check() -> impl Strategy<Value = String> {
         "evt.type = openat",
         "evt.type != chmod",
         "proc.name exists",
+        "container.id = host",
+        "container.id != host",
+        "container.id in (host, 3ad7b26ded6d)",
+        "container.id in (host)",
+        "container.id = 3ad7b26ded6d",
+        "container.id != 3ad7b26ded6d",
+        "container.id startswith 3ad",
+        "container.id contains o",
+        "container.id exists",
+        "container.type = host",
+        "container.type != host",
+        "container.type in (docker, podman)",
+        "container.name = host",
+        "container.name != host",
+        "container.image = nginx",
+        "container.image exists",
+        "container.duration > 0",
+        "k8s.ns.name = kube-system",
+        "container.id = 3ad7b26ded6d and proc.name in (cat, sshd)",
+        "container.id = host and proc.name = nginx",
         "evt.dir = '<'",
         "evt.dir = '>'",
         "evt.arg.request = PTRACE_ATTACH",
@@ -228,10 +253,11 @@ fn call() -> impl Strategy<Value = Call> {
         flags,
         select(vec![0u64, 0o644, 0o755, 0o4711, 5]),
         select(COMMS),
-        any::<bool>(),
+        any::<[bool; 3]>(),
     )
         .prop_map(
-            |(name, result, (first, second), flags, number, comm, remembers)| {
+            |(name, result, (first, second), flags, number, comm, known)| {
+                let [remembers, is_contained, is_placed] = known;
                 let args = match name {
                     "openat" => [AT_FDCWD as u64, 0, flags, number, 0, 0],
                     "creat" | "chmod" => [0, number, 0, 0, 0, 0],
@@ -278,6 +304,8 @@ fn call() -> impl Strategy<Value = Call> {
                     paths: [first, second],
                     comm,
                     remembers,
+                    is_contained,
+                    is_placed,
                 }
             },
         )
@@ -373,7 +401,8 @@ impl Call {
             kinds,
             process: self.remembers.then(|| {
                 plan.processes
-                    .verdict_by_name(&self.comm.as_bytes()[..self.comm.len().min(15)])
+                    .verdicts_by_name(&self.comm.as_bytes()[..self.comm.len().min(15)])
+                    .at(self.is_placed.then_some(self.is_contained))
             }),
         }
     }
@@ -391,13 +420,17 @@ fn request(name: &str) -> u16 {
 }
 
 /// A machine with one process that has one socket.
-fn state(comm: &str) -> State {
+fn state(comm: &str, is_contained: bool) -> State {
     let mut state = State::new(Limits::default());
     let mut thread = Thread::new(PID, PID);
     thread.vtid = PID;
     thread.vpid = PID;
     thread.comm = comm.as_bytes()[..comm.len().min(15)].into();
     thread.cwd = b"/etc/".as_slice().into();
+    thread.pidns_init_start_ts = NOW - 7_200_000_000_000;
+    if is_contained {
+        thread.cgroups = format!("cpu=/docker/{CONTAINER}\0").into_bytes().into();
+    }
     thread.clone_ts = NOW - 3_600_000_000_000;
     state.seed_thread(thread);
     let mut socket = Descriptor::new(DescriptorKind::InetUnbound { v6: false });
@@ -469,7 +502,7 @@ fn compare(conditions: &[String], calls: &[Call], counts: &Counts) -> Result<(),
         for call in calls {
             let record = call.encode(&mut encoder);
             let event = EventView::parse(&record).unwrap();
-            let mut state = state(call.comm);
+            let mut state = state(call.comm, call.is_contained);
             let subject = state.apply(&event);
             let now = Occurrence {
                 event: &event,

@@ -6,8 +6,6 @@
 static __always_inline void put_clone(struct record *r, u64 task, struct scratch *scratch,
                                       u32 flags, bool is_child)
 {
-    if (is_child)
-        remember_name();
     u64 cred = POINTER(struct task_struct, task, cred);
     u64 proxy = POINTER(struct task_struct, task, nsproxy);
     u32 level = pid_level(task);
@@ -18,6 +16,8 @@ static __always_inline void put_clone(struct record *r, u64 task, struct scratch
         flags |= PPM_CL_CHILD_IN_PIDNS;
     put_command_line(r, POINTER(struct task_struct, task, mm));
     put_process(r, task, scratch);
+    if (is_child)
+        remember_thread(r, task);
     put_u32(r, flags);
     put_u32(r, LOAD(struct cred, cred, euid.val));
     put_u32(r, LOAD(struct cred, cred, egid.val));

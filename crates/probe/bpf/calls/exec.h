@@ -150,10 +150,10 @@ TRACEPOINT(sched_exec, "sched_process_exec", TRACE_EXEC, SYSCALL_EXECVE_19_X, cu
 {
     u64 mm = POINTER(struct task_struct, task, mm);
     u64 program = ctx[2];
-    remember_name();
     put_u64(r, 0);
     put_command_line(r, mm);
     put_process(r, task, scratch);
+    remember_thread(r, task);
     put_environment(r, mm);
     put_exec(r, task, scratch);
     put_kernel_str(r, POINTER(struct linux_binprm, program, filename));

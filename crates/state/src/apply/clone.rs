@@ -72,7 +72,11 @@ impl State {
             && !known.is_placeholder()
             && is_recent(known.clone_ts, ts)
         {
+            let is_newest = known.last_seen <= ts;
             known.last_seen = ts;
+            if is_newest {
+                self.read_again(tid, event);
+            }
             return;
         }
         let flags = event.u32(15).unwrap_or(0);
@@ -157,6 +161,28 @@ impl State {
         thread.uid = event.u32(16).unwrap_or(thread.uid);
         thread.gid = event.u32(17).unwrap_or(thread.gid);
         thread.pidns_init_start_ts = event.u64(20).unwrap_or(thread.pidns_init_start_ts);
+    }
+
+    /// Takes from the child's own event what it knows best, when its parent's or `/proc` came first:
+    /// it may have been made in other cgroups, or been moved before it ran. The probe has it from
+    /// there as well.
+    fn read_again(&mut self, tid: i64, event: &EventView<'_>) {
+        let (Some(comm), Some(cgroups)) = (event.str(13), event.param(14)) else {
+            return;
+        };
+        let Some(known) = self.threads.get(tid) else {
+            return;
+        };
+        if *known.comm == *comm && *known.cgroups == *cgroups {
+            return;
+        }
+        let mut thread = known.clone();
+        share(&mut thread.comm, comm);
+        self.set_cgroups(&mut thread, cgroups);
+        if let Some(slot) = self.threads.get_mut(tid) {
+            *slot = thread;
+        }
+        self.learn_accounts(tid);
     }
 
     /// Sets the cgroups of a thread, and with them its container.
