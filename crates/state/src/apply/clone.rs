@@ -173,7 +173,9 @@ impl State {
         let Some(known) = self.threads.get(tid) else {
             return;
         };
-        if *known.comm == *comm && *known.cgroups == *cgroups {
+        // One that came too late tells of the program before an exec.
+        let is_same_program = event.str(1).is_some_and(|exe| *exe == *known.exe);
+        if !is_same_program || (*known.comm == *comm && *known.cgroups == *cgroups) {
             return;
         }
         let mut thread = known.clone();
