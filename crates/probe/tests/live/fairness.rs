@@ -13,7 +13,7 @@ use probe::{Options, Probe, Spender};
 use crate::harness::{at, call, text};
 use crate::with_probe;
 
-fn codes(names: &[&str]) -> Vec<SyscallCode> {
+pub(crate) fn codes(names: &[&str]) -> Vec<SyscallCode> {
     let code = |name: &&str| Syscall::by_name(name).expect("it exists").code;
     names.iter().map(code).collect()
 }
@@ -25,27 +25,33 @@ fn pin() {
 
 /// A control group that is gone when the test is over. Others who work on this machine share the
 /// group that the test is in, and its budget.
-struct Group(PathBuf);
+pub(crate) struct Group(PathBuf);
 
 impl Group {
     /// In the unified hierarchy, or in the memory controller's; `None` where none can be made.
-    fn new(name: &str) -> Option<Self> {
-        let name = format!("probe-live-{}-{name}", std::process::id());
-        [
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        let roots = [
             "/sys/fs/cgroup/unified",
             "/sys/fs/cgroup/memory",
             "/sys/fs/cgroup",
-        ]
-        .iter()
-        .map(|root| Path::new(root).join(&name))
-        .find(|path| {
-            std::fs::create_dir(path).is_ok()
-                && (path.join("cgroup.procs").exists() || std::fs::remove_dir(path).is_err())
-        })
-        .map(Self)
+        ];
+        Self::in_one_of(&roots, name)
     }
 
-    fn procs(&self) -> CString {
+    /// The same in the first of these hierarchies that is there.
+    pub(crate) fn in_one_of(roots: &[&str], name: &str) -> Option<Self> {
+        let name = format!("probe-live-{}-{name}", std::process::id());
+        roots
+            .iter()
+            .map(|root| Path::new(root).join(&name))
+            .find(|path| {
+                std::fs::create_dir(path).is_ok()
+                    && (path.join("cgroup.procs").exists() || std::fs::remove_dir(path).is_err())
+            })
+            .map(Self)
+    }
+
+    pub(crate) fn procs(&self) -> CString {
         let path = self.0.join("cgroup.procs").into_os_string();
         CString::new(path.into_encoded_bytes()).expect("no NUL")
     }
@@ -58,7 +64,7 @@ impl Drop for Group {
 }
 
 /// Puts the calling process into a control group, with nothing but system calls.
-fn join(procs: &CStr) {
+pub(crate) fn join(procs: &CStr) {
     let file = call(
         libc::SYS_openat,
         [0, text(procs), libc::O_WRONLY as usize, 0],

@@ -17,6 +17,7 @@ mod losses;
 mod memory;
 mod of_state;
 mod overlay;
+mod places;
 mod process;
 mod seeding;
 mod snaplen;
