@@ -64,8 +64,9 @@ SEC("iter/task") int iter_known(struct bpf_iter__task *ctx)
     struct task_struct *task = ctx->task;
     if (!CAN_STORE || !task)
         return 0;
-    u32 tid = task->pid;
-    struct known_thread *known = bpf_map_lookup_elem(&known_threads, &tid);
+    u32 tid = task->pid, zero = 0;
+    void *by_thread = bpf_map_lookup_elem(&known_threads, &zero);
+    struct known_thread *known = by_thread ? bpf_map_lookup_elem(by_thread, &tid) : NULL;
     if (!known)
         return 0;
     char name[16] = {};

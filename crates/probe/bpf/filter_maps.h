@@ -183,12 +183,19 @@ struct known_thread {
     u32 unused;
 };
 
-// By thread. Made for the program that hands them over, and gone with it.
+// By thread, in a table that is there for as long as it takes to hand them over.
 struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
     __uint(max_entries, 1);
     __type(key, u32);
-    __type(value, struct known_thread);
+    __type(value, u32);
+    __array(values, struct {
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __uint(max_entries, 1);
+        __uint(map_flags, BPF_F_NO_PREALLOC);
+        __uint(key_size, sizeof(u32));
+        __uint(value_size, sizeof(struct known_thread));
+    });
 } known_threads SEC(".maps");
 
 // Where a path is looked at. What follows it is read with it, and is zero.

@@ -3,20 +3,23 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 
-use libbpf_rs::{Iter, MapCore, MapFlags, Object, ObjectBuilder};
+use libbpf_rs::{Iter, MapCore, MapFlags, MapHandle, MapType};
 
 use crate::error::Error;
-use crate::loader::{OBJECT, Probe, map, program};
-use crate::log;
+use crate::loader::{Probe, map, program};
+use crate::object::hand_over;
 
 /// The program that hands over threads.
 pub(crate) const KNOWN: &str = "iter_known";
 
 /// The map that it takes them from.
 const KNOWN_THREADS: &str = "known_threads";
+
+/// `sizeof(struct known_thread)` of `bpf/filter_maps.h`.
+const KNOWN_BYTES: usize = 24;
 
 /// The hashes of control groups and where their threads are.
 const PLACES: &str = "cgroup_places";
@@ -134,9 +137,8 @@ impl Probe {
     }
 
     /// Tells the filter of threads that were there before the probe was attached, of which it knows
-    /// nothing itself. What a thread has told by an event since then counts more. The program for
-    /// this is loaded here, and gone on return. Nothing happens where the kernel counts threads
-    /// otherwise than this process does (in a pid namespace).
+    /// nothing itself. What a thread has told by an event since then counts more. Nothing happens
+    /// where the kernel counts threads otherwise than this process does (in a pid namespace).
     ///
     /// # Errors
     ///
@@ -145,33 +147,14 @@ impl Probe {
         if !self.can_list() {
             return Ok(());
         }
-        let threads: Vec<Known<'_>> = threads.into_iter().collect();
-        let (object, log) = log::collect(|| self.load_known(threads.len()));
-        let object = object.map_err(|err| Error::Load {
-            reason: format!("{err:#}"),
-            log,
-        })?;
-        let known = map(&object, KNOWN_THREADS)?;
-        for thread in threads {
-            let mut value = [0; 24];
-            let (name, place) = value.split_at_mut(16);
-            // A NUL ends names, so that longer ones are those of no thread.
-            let Some(to) = name.get_mut(..thread.name.len()) else {
-                continue;
-            };
-            to.copy_from_slice(thread.name);
-            if let Some(to) = place.get_mut(..4) {
-                to.copy_from_slice(&(thread.place as u32).to_ne_bytes());
-            }
-            known
-                .update(&thread.tid.to_ne_bytes(), &value, MapFlags::ANY)
-                .map_err(|err| refused(&err))?;
-        }
         let failed = |reason: String| Error::Access {
             action: "tell the filter of threads",
             reason,
         };
-        let link = program(&object, KNOWN)?
+        let table = table_of(threads).map_err(|err| refused(&err))?;
+        let tables = map(&self.object, KNOWN_THREADS)?;
+        hand_over(tables.as_fd().as_raw_fd(), &[(0, table)]).map_err(|err| refused(&err))?;
+        let link = program(&self.object, KNOWN)?
             .attach()
             .map_err(|err| failed(format!("{err:#}")))?;
         let mut source = Iter::new(&link).map_err(|err| failed(format!("{err:#}")))?;
@@ -179,27 +162,37 @@ impl Probe {
         source
             .read_to_end(&mut Vec::new())
             .map_err(|err| failed(err.to_string()))?;
-        Ok(())
+        tables
+            .delete(&0u32.to_ne_bytes())
+            .map_err(|err| refused(&err))
     }
+}
 
-    fn load_known(&self, threads: usize) -> libbpf_rs::Result<Object> {
-        let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
-        for mut map in object.maps_mut() {
-            let known = self.object.maps().find(|known| known.name() == map.name());
-            match known.filter(|known| known.autocreate()) {
-                Some(known) => map.reuse_fd(known.as_fd())?,
-                None if map.name() == KNOWN_THREADS => {
-                    map.set_max_entries(u32::try_from(threads.max(1)).unwrap_or(u32::MAX))?;
-                }
-                None => map.set_autocreate(false)?,
-            }
+/// A map with threads by their numbers.
+fn table_of<'a>(threads: impl IntoIterator<Item = Known<'a>>) -> libbpf_rs::Result<MapHandle> {
+    let threads: Vec<Known<'_>> = threads.into_iter().collect();
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
+        map_flags: libbpf_sys::BPF_F_NO_PREALLOC,
+        ..Default::default()
+    };
+    let most = u32::try_from(threads.len().max(1)).unwrap_or(u32::MAX);
+    let name = Some("known_thread");
+    let table = MapHandle::create(MapType::Hash, name, 4, KNOWN_BYTES as u32, most, &options)?;
+    for thread in threads {
+        let mut value = [0; KNOWN_BYTES];
+        let (name, place) = value.split_at_mut(16);
+        // A NUL ends names, so that longer ones are those of no thread.
+        let Some(to) = name.get_mut(..thread.name.len()) else {
+            continue;
+        };
+        to.copy_from_slice(thread.name);
+        if let Some(to) = place.get_mut(..4) {
+            to.copy_from_slice(&(thread.place as u32).to_ne_bytes());
         }
-        for mut program in object.progs_mut() {
-            let wanted = program.name() == KNOWN;
-            program.set_autoload(wanted);
-        }
-        object.load()
+        table.update(&thread.tid.to_ne_bytes(), &value, MapFlags::ANY)?;
     }
+    Ok(table)
 }
 
 fn refused(err: &libbpf_rs::Error) -> Error {

@@ -72,9 +72,9 @@ impl Features {
     pub(crate) fn need(&self, program: &str) -> bool {
         match program {
             "sys_enter" => self.notes != 0,
-            "iter_files" => self.iterators != 0,
-            // These come and go by themselves.
-            TASKS | KNOWN => false,
+            "iter_files" | KNOWN => self.iterators != 0,
+            // It comes and goes by itself.
+            TASKS => false,
             _ if program.starts_with("enter_") => self.notes != 0,
             _ if program.starts_with("uring_") => self.uring != 0,
             _ => true,
@@ -87,8 +87,7 @@ impl Features {
             "notes" => self.notes != 0,
             "long_notes" => self.notes != 0 || self.uring != 0,
             "requests" => self.uring != 0,
-            "open_file_scratches" => self.iterators != 0,
-            "known_threads" => false,
+            "open_file_scratches" | "known_threads" => self.iterators != 0,
             _ => true,
         }
     }
