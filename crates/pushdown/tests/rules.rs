@@ -212,6 +212,34 @@ fn descriptors_are_followed_as_far_as_rules_read_them() {
 }
 
 #[test]
+fn a_place_rules_out_what_is_elsewhere() {
+    let plan = of(&[
+        "evt.type = openat and container.id != host and proc.name != cat",
+        "evt.type = openat and container.type = host and proc.name = sshd",
+    ]);
+    let slot = &call(&plan, "openat").slot;
+    for (name, on_host, in_container) in [
+        ("cat", false, false),
+        ("sshd", true, true),
+        ("nginx", false, true),
+    ] {
+        let verdicts = plan.processes.verdicts_by_name(name.as_bytes());
+        for (place, expected) in [
+            (Some(false), on_host),
+            (Some(true), in_container),
+            (None, on_host || in_container),
+        ] {
+            let seen = Seen {
+                process: Some(verdicts.at(place)),
+                ..open("/a", 0)
+            };
+            assert_eq!(slot.passes(&seen), expected, "{name} {place:?}");
+        }
+        assert!(slot.passes(&open("/a", 0)), "nothing is known");
+    }
+}
+
+#[test]
 fn a_thousand_rules_still_fit() {
     let conditions: Vec<String> = (0..1000)
         .map(|n| {
