@@ -62,7 +62,7 @@ pub(crate) fn choose(ruleset: &Ruleset, config: &Config, is_recording: bool) -> 
 /// The plan as the probe wants it.
 #[cfg(feature = "live")]
 pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
-    use probe::filter::{Path, Slot, Tables};
+    use probe::filter::{Path, Peer, Slot, Tables};
     use pushdown::{TEST_ANY_BIT, TEST_DESCRIPTOR, TEST_EQUALS, Test};
 
     let test = |test: &Test| match *test {
@@ -105,6 +105,16 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
                         .map(|(key, masks)| (key.clone(), masks.with_tail, masks.without_tail))
                         .collect(),
                 })
+            }),
+            peer: call.slot.peer.as_ref().map(|peer| Peer {
+                ports: peer.ports.clone(),
+                other_ports: peer.other_ports,
+                networks: peer
+                    .networks
+                    .iter()
+                    .map(|&(network, clauses)| (network.addr(), network.prefix_len(), clauses))
+                    .collect(),
+                other_addresses: peer.other_addresses,
             }),
             masks: call.slot.masks.clone(),
         })

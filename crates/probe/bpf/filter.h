@@ -136,7 +136,7 @@ __noinline int has_tail(u32 table, u64 end)
     return found;
 }
 
-// Whether the path of such a call is noted down where the call begins.
+// Whether the path of such a call, or its address, is noted down where the call begins.
 static __always_inline bool is_noted(const struct call *c)
 {
     if (!features.notes || !control.entries)
@@ -150,6 +150,7 @@ static __always_inline bool is_noted(const struct call *c)
 #ifdef NR_OPENAT2
     case NR_OPENAT2:
 #endif
+    case NR_CONNECT:
         return true;
     default:
         return false;
@@ -218,6 +219,103 @@ __noinline u64 filter_path(u32 table, u64 alive)
     if (!masks)
         return alive & path->irregular;
     return alive & (with_tail ? masks->with_tail : masks->without_tail);
+}
+
+// Where a call that connects has led.
+struct peer {
+    u64 family;
+    u64 address[2];
+    u64 port;
+};
+
+// Both as the record will have them, see `write_tuple`. False where there is no other end, or where
+// the record may say something that is not known here.
+static __always_inline bool find_peer(struct peer *peer, const struct call *c)
+{
+    if (c->ret && c->ret != -EINPROGRESS)
+        return false;
+    u64 sock = sock_of(current_task(), c->args[0]);
+    if (!sock)
+        return false;
+    u16 family = family_of(sock);
+    u16 port = LOAD(struct sock, sock, __sk_common.skc_dport);
+    if (family != AF_INET && family != AF_INET6)
+        return false;
+    u64 low = 0, high = 0;
+    if (port && family == AF_INET) {
+        low = LOAD(struct sock, sock, __sk_common.skc_daddr);
+    } else if (port) {
+        u64 address = ADDRESS(struct sock, sock, __sk_common.skc_v6_daddr);
+        low = load_word(address);
+        high = load_word(address + 8);
+    } else {
+        struct note *note = note_of(c, c->args[1]);
+        if (!note || note->len < sizeof(((union address *)0)->in))
+            return false;
+        const union address *address = (const union address *)note->data;
+        if (address->family != family)
+            return false;
+        port = address->in.port;
+        if (family == AF_INET) {
+            low = address->in.address;
+        } else {
+            if (note->len < sizeof(address->in6))
+                return false;
+            low = address->in6.address[0] | (u64)address->in6.address[1] << 32;
+            high = address->in6.address[2] | (u64)address->in6.address[3] << 32;
+        }
+    }
+    // An IPv4 address that is mapped into IPv6 is an IPv4 address.
+    if (family == AF_INET6 && !low && (u32)high == bpf_htonl(0xffff)) {
+        family = AF_INET;
+        low = high >> 32;
+        high = 0;
+    }
+    peer->family = family;
+    peer->address[0] = low;
+    peer->address[1] = high;
+    peer->port = bpf_ntohs(port);
+    return true;
+}
+
+// Those of the clauses that the other end may pass. `table` is the number of its table.
+__noinline u64 filter_peer(u32 table, u64 alive)
+{
+    struct cpu *cpu = this_cpu();
+    const struct filter_peer *known = bpf_map_lookup_elem(&filter_peers, &table);
+    struct peer peer = {};
+    if (!cpu || !known || !find_peer(&peer, &cpu->call))
+        return alive;
+    u64 wanted = peer.port;
+    u32 at = 0;
+#pragma clang loop unroll(full)
+    for (u32 step = FILTER_PORTS / 2; step; step /= 2) {
+        // Without a branch, as above.
+        u64 less = ((u64)known->port[MASK(at + step - 1, FILTER_PORTS - 1)] - wanted) >> 63;
+        barrier_var(less);
+        at += step * (u32)less;
+    }
+    at = MASK(at, FILTER_PORTS - 1);
+    bool is_listed = at < known->ports && known->port[at] == wanted;
+    alive &= is_listed ? known->port_clauses[at] : known->other_ports;
+    // User space puts an address of its own in the place of one that is not specified.
+    if (!alive || !(peer.address[0] | peer.address[1]))
+        return alive;
+    u64 possible = known->other_addresses, found = 0;
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < FILTER_NETWORKS; i++) {
+        if (i >= known->networks)
+            break;
+        const struct filter_network *network = &known->network[i];
+        u64 differs = (peer.family ^ network->family) |
+                      ((peer.address[0] & network->mask[0]) ^ network->address[0]) |
+                      ((peer.address[1] & network->mask[1]) ^ network->address[1]);
+        barrier_var(differs);
+        u64 hit = ~(differs | -differs) >> 63 & ~found;
+        possible ^= (possible ^ network->clauses) & -hit;
+        found |= hit;
+    }
+    return alive & possible;
 }
 
 // Notes the name that a thread has when it is made or starts a program: the one that user space
@@ -345,6 +443,8 @@ static __always_inline bool is_filtered(struct call *c, bool *tell)
     }
     if (alive && !process_first && slot->processes)
         alive &= possible_for_thread(index, filter);
+    if (alive && slot->peer)
+        alive = filter_peer(generation * FILTER_PEERS + slot->peer, alive);
     if (alive) {
         *tell = slot->state & PASS_TELL;
         return false;

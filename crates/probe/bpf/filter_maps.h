@@ -13,6 +13,9 @@
 #define FILTER_TAILS 64
 #define FILTER_STARTS 128
 #define FILTER_PROCESSES 16
+#define FILTER_PEERS 16      // per generation; 0 stands for "nothing is asked"
+#define FILTER_PORTS 64
+#define FILTER_NETWORKS 32
 #define FILTER_KEY 128       // how much of a path is looked up
 #define FILTER_PATH 256      // longer paths are not looked at
 
@@ -84,7 +87,7 @@ struct filter_slot {
     u32 tests;
     u32 processes;
     u32 state;  // PASS_*
-    u32 unused;
+    u32 peer;   // the number of its table of other ends
     struct filter_test test[FILTER_TESTS];
     struct filter_process process[FILTER_PROCESSES];
     struct filter_path path[2];
@@ -97,6 +100,31 @@ struct {
     __type(key, u32);
     __type(value, struct filter_slot);
 } filter_slots SEC(".maps");
+
+struct filter_network {
+    u64 family;
+    u64 address[2];  // as the kernel has it; IPv4 in the first four bytes
+    u64 mask[2];
+    u64 clauses;     // that connections into it may pass
+};
+
+// What connections may pass, by where they lead.
+struct filter_peer {
+    u32 ports;
+    u32 networks;
+    u64 other_ports;      // clauses that connections to ports which are not listed may pass
+    u64 other_addresses;  // the same of addresses in none of the networks
+    u16 port[FILTER_PORTS];  // in ascending order, the largest number behind them
+    u64 port_clauses[FILTER_PORTS];
+    struct filter_network network[FILTER_NETWORKS];  // the first that has an address counts
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 2 * FILTER_PEERS);
+    __type(key, u32);
+    __type(value, struct filter_peer);
+} filter_peers SEC(".maps");
 
 struct filter_path_key {
     u32 bits;

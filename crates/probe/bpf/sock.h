@@ -7,6 +7,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define UNIX_PATH_MAX 108
+#define EINPROGRESS 115
 
 enum direction {
     OUTBOUND,  // from this socket to its peer

@@ -134,6 +134,37 @@ fn conditions_become_questions() {
             "connect",
             "process in (a, b)",
         ),
+        (
+            "evt.type = connect and fd.sport in (22, 80) and fd.sip = '10.0.0.1'",
+            "connect",
+            "address in 10.0.0.1/32 and (port in (22, 80))",
+        ),
+        (
+            "evt.type = connect and fd.sport exists and not fd.sport in (53, 9) and fd.snet != '10.0.0.0/8'",
+            "connect",
+            "not port in (9, 53) and not address in (10.0.0.0/8)",
+        ),
+        (
+            "evt.type = connect and fd.sip.name = example.com",
+            "connect",
+            "",
+        ),
+        (
+            "evt.type = connect and not fd.sip.name = example.com",
+            "connect",
+            "anything",
+        ),
+        ("evt.type = accept and fd.sport = 22", "accept", "anything"),
+        (
+            "evt.type = socket and evt.arg.domain contains AF_PACKET",
+            "socket",
+            "arg0=17",
+        ),
+        (
+            "evt.type = socket and evt.arg.domain contains AF_",
+            "socket",
+            "anything",
+        ),
         ("evt.type = openat and evt.dir = '>'", "openat", ""),
         ("syscall.type = kill", "kill", "anything"),
     ] {
