@@ -73,7 +73,7 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
     let slots = plan
         .calls
         .iter()
-        .filter(|call| !call.passes_everything() || call.state & pushdown::pass::NOTE != 0)
+        .filter(|call| !call.passes_everything() || call.is_told())
         .map(|call| Slot {
             syscall: call.syscall.code,
             state: call.state,

@@ -371,10 +371,31 @@ __noinline u64 possible_for_thread(u32 index, u32 filter)
     return possible;
 }
 
+// Whether a call on a datagram socket leaves that without another end.
+static __always_inline bool is_unconnected(const struct call *c)
+{
+    u64 sock = sock_of(current_task(), c->args[0]);
+    return sock && !LOAD(struct sock, sock, __sk_common.skc_dport);
+}
+
+// What user space must hear of sockets of which it is told before calls that rules look at. It
+// cannot be told who called whom, and with whom a socket without another end spoke last.
+static __always_inline bool passes_for_telling(u32 state, const struct call *c)
+{
+    const u32 datagram = KIND_DATAGRAM | KIND_INET_OTHER;
+    if (state & PASS_FAMILY && c->ret >= 0 && !can_be_told(c->args[0]))
+        return true;
+    if (state & PASS_CONNECTION && (!c->ret || c->ret == -EINPROGRESS))
+        return !(kind_of(c->args[0]) & datagram) || is_unconnected(c);
+    return state & PASS_UNCONNECTED && kind_of(c->args[0]) & datagram && is_unconnected(c);
+}
+
 static __always_inline bool passes_for_state(const struct filter_slot *slot, const struct call *c)
 {
     enum { F_DUPFD = 0, F_DUPFD_CLOEXEC = 1030 };
     u32 state = slot->state;
+    if (state & PASS_ALWAYS)
+        return true;
     if (state & (PASS_DIRECTORY | PASS_SOCKET)) {
         bool makes = !(state & PASS_FCNTL) || (u32)c->args[1] == F_DUPFD ||
                      (u32)c->args[1] == F_DUPFD_CLOEXEC;
@@ -386,7 +407,10 @@ static __always_inline bool passes_for_state(const struct filter_slot *slot, con
                 return true;
         }
     }
-    return state & PASS_DATAGRAM && kind_of(c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
+    if (state & PASS_DATAGRAM)
+        return kind_of(c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
+    return state & (PASS_FAMILY | PASS_CONNECTION | PASS_UNCONNECTED) &&
+           passes_for_telling(state, c);
 }
 
 // As `forget` does: one way through the tests is like any other for what follows.
@@ -445,12 +469,22 @@ static __always_inline bool is_filtered(struct call *c, bool *tell)
         alive &= possible_for_thread(index, filter);
     if (alive && slot->peer)
         alive = filter_peer(generation * FILTER_PEERS + slot->peer, alive);
-    if (alive) {
-        *tell = slot->state & PASS_TELL;
+    if (alive || passes_for_state(slot, c)) {
+        c->tell = slot->state & (alive ? PASS_TELL | PASS_TELL_SOCKET : PASS_TELL_SOCKET);
+        *tell = c->tell;
         return false;
     }
-    if (passes_for_state(slot, c))
-        return false;
     drop_note(c);
     return true;
+}
+
+// Whether the socket of such a call, which did not come this way, is told of before its record.
+static __always_inline bool is_told_of(u32 nr)
+{
+    u32 filter = control.filter;
+    u32 generation = filter & 1;
+    u32 number = filter ? control.filter_slot_of[generation][nr & 511] : 0;
+    u32 index = generation * FILTER_SLOTS + number;
+    const struct filter_slot *slot = number ? bpf_map_lookup_elem(&filter_slots, &index) : NULL;
+    return slot && slot->state & PASS_TELL_SOCKET;
 }

@@ -45,7 +45,11 @@ enum {
     PASS_SOCKET = 4,
     PASS_FCNTL = 8,
     PASS_DATAGRAM = 16,
-    PASS_TELL = 32,
+    PASS_TELL = 32,          // tell what file the descriptor is
+    PASS_TELL_SOCKET = 64,   // the same of a socket
+    PASS_FAMILY = 128,       // sockets of families that cannot be told of
+    PASS_CONNECTION = 256,   // connections that cannot be told of later
+    PASS_UNCONNECTED = 512,  // messages through datagram sockets without another end
 };
 
 struct filter_test {

@@ -89,6 +89,7 @@ struct call {
     u32 tid;      // who made it
     u32 nr;       // native number
     bool compat;  // pointers and longs of the caller are 32 bits wide
+    u32 tell;     // PASS_TELL and PASS_TELL_SOCKET: what is told before its record
     u64 forgotten;
 };
 

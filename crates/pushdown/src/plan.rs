@@ -43,9 +43,14 @@ impl CallPlan {
         self.state & pass::ALWAYS != 0 || self.slot.passes_everything()
     }
 
+    /// Whether the probe tells of its descriptor before it.
+    pub fn is_told(&self) -> bool {
+        self.state & (pass::NOTE | pass::NOTE_SOCKET) != 0
+    }
+
     /// Whether nothing passes, so that it need not be traced.
     pub fn passes_nothing(&self) -> bool {
-        self.state & !pass::NOTE == 0 && self.slot.passes_nothing()
+        self.state & !(pass::NOTE | pass::NOTE_SOCKET) == 0 && self.slot.passes_nothing()
     }
 }
 
@@ -125,12 +130,7 @@ fn call_plan(
     let path_args = [0, 1].map(|which| call::path_argument(syscall.name, which));
     Some(CallPlan {
         syscall,
-        state: pass_for_state(code, needs.follow)
-            | if needs.is_noted(syscall.name) {
-                pass::NOTE
-            } else {
-                0
-            },
+        state: pass_for_state(code, needs.follow) | needs.told(syscall.name),
         slot: Slot::new(all, path_args, processes),
         rules,
     })

@@ -181,8 +181,24 @@ fn descriptors_are_followed_as_far_as_rules_read_them() {
         ("evt.type = openat and fd.name = /a", Follow::Directories),
         ("evt.type = mkdirat and fd.name = /a", Follow::Directories),
         ("evt.type = execve and fd.name exists", Follow::Directories),
-        ("evt.type = connect and fd.sip = 1.2.3.4", Follow::Sockets),
-        ("evt.type = dup and fd.type = ipv4", Follow::Sockets),
+        (
+            "evt.type = connect and fd.sip = 1.2.3.4",
+            Follow::Connections,
+        ),
+        (
+            "evt.type = connect and fd.name_changed = true",
+            Follow::Sockets,
+        ),
+        ("evt.type = read and fd.type = ipv4", Follow::Connections),
+        (
+            "evt.type = sendto and fd.name_changed = true",
+            Follow::Connections,
+        ),
+        (
+            "evt.type = read and fd.type = ipv4 and fd.ino = 1",
+            Follow::Sockets,
+        ),
+        ("evt.type = dup and fd.type = ipv4", Follow::Connections),
         ("evt.type = dup and fd.name = /a", Follow::All),
         ("evt.type = fchmod and fd.name = /a", Follow::All),
         ("evt.type = execve and proc.stdin.type = ipv4", Follow::All),
@@ -232,7 +248,7 @@ fn what_default_rules_leave_to_the_kernel() {
     let plan = plan(files);
     assert_eq!(
         plan.needs.follow,
-        Follow::Sockets,
+        Follow::Connections,
         "{}",
         pushdown::text(&plan)
     );
