@@ -90,10 +90,15 @@ impl Needs {
         if self.follow != Follow::All && reads(&self.noted_readers) {
             bits |= pass::NOTE;
         }
-        // What is followed of sockets is about what was told of them.
-        let is_followed = matches!(call, "connect" | "bind") || is_transfer(call) || is_dup(call);
-        if self.follow == Follow::Connections && (is_followed || reads(&self.told_readers)) {
-            bits |= pass::NOTE_SOCKET;
+        if self.follow == Follow::Connections {
+            // What is followed of sockets is about what was told of them.
+            if matches!(call, "connect" | "bind") || is_transfer(call) || is_dup(call) {
+                bits |= pass::NOTE_SOCKET;
+            }
+            // A file may have the number that a socket had.
+            if reads(&self.told_readers) {
+                bits |= pass::NOTE_SOCKET | pass::NOTE;
+            }
         }
         bits
     }
