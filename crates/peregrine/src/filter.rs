@@ -128,5 +128,6 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
             .map(|name| (name.to_vec(), plan.processes.verdict(name)))
             .collect(),
         others: plan.processes.verdict_of_others(),
+        unnoted: plan.unnoted(),
     }
 }

@@ -36,9 +36,20 @@ static __always_inline u64 kind_of_file(u64 file)
 
 // Here and below, what has many ways through it or a loop is a function of its own, which is given
 // numbers only: the verifier looks at it once.
-__noinline u64 kind_of(s32 fd)
+__noinline u64 look_at(s32 fd)
 {
-    return kind_of_file(fd >= 0 ? file_of(current_task(), fd) : 0);
+    struct cpu *cpu = this_cpu();
+    if (!cpu)
+        return KIND_NONE;
+    cpu->call.looked_at = (u32)fd + 1ULL;
+    cpu->call.kind = kind_of_file(fd >= 0 ? file_of(current_task(), fd) : 0);
+    return cpu->call.kind;
+}
+
+// Asked more than once in most calls on descriptors.
+static __always_inline u64 kind_of(const struct call *c, s32 fd)
+{
+    return c->looked_at == (u32)fd + 1ULL ? c->kind : look_at(fd);
 }
 
 // Argument 0 to 5, or 6 for the result, which stands behind them.
@@ -57,7 +68,7 @@ static __always_inline bool filter_test(const struct filter_test *test, const st
     case TEST_ANY_BIT:
         return value & test->first;
     default:
-        return kind_of(value) & test->first;
+        return kind_of(c, value) & test->first;
     }
 }
 
@@ -386,8 +397,8 @@ static __always_inline bool passes_for_telling(u32 state, const struct call *c)
     if (state & PASS_FAMILY && c->ret >= 0 && !can_be_told(c->args[0]))
         return true;
     if (state & PASS_CONNECTION && (!c->ret || c->ret == -EINPROGRESS))
-        return !(kind_of(c->args[0]) & datagram) || is_unconnected(c);
-    return state & PASS_UNCONNECTED && kind_of(c->args[0]) & datagram && is_unconnected(c);
+        return !(kind_of(c, c->args[0]) & datagram) || is_unconnected(c);
+    return state & PASS_UNCONNECTED && kind_of(c, c->args[0]) & datagram && is_unconnected(c);
 }
 
 static __always_inline bool passes_for_state(const struct filter_slot *slot, const struct call *c)
@@ -400,7 +411,7 @@ static __always_inline bool passes_for_state(const struct filter_slot *slot, con
         bool makes = !(state & PASS_FCNTL) || (u32)c->args[1] == F_DUPFD ||
                      (u32)c->args[1] == F_DUPFD_CLOEXEC;
         if (makes && c->ret >= 0) {
-            u64 kind = kind_of(c->ret);
+            u64 kind = kind_of(c, c->ret);
             if (state & PASS_DIRECTORY && kind & KIND_DIRECTORY)
                 return true;
             if (state & PASS_SOCKET && kind & KIND_SOCKET)
@@ -408,7 +419,7 @@ static __always_inline bool passes_for_state(const struct filter_slot *slot, con
         }
     }
     if (state & PASS_DATAGRAM)
-        return kind_of(c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
+        return kind_of(c, c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
     return state & (PASS_FAMILY | PASS_CONNECTION | PASS_UNCONNECTED) &&
            passes_for_telling(state, c);
 }
@@ -447,6 +458,7 @@ static __always_inline bool is_filtered(struct call *c, bool *tell)
         c->args[5] = how[1];
     }
 #endif
+    c->looked_at = 0;
     u64 class = forget_in(c, c->ret < 0 ? 0 : c->ret == 0 ? 1 : 2);
     for (u32 i = 0; i < FILTER_TESTS; i++) {
         if (i >= slot->tests)

@@ -41,6 +41,9 @@ pub struct Tables {
     pub names: Vec<(Vec<u8>, u64)>,
     /// The verdict on all others.
     pub others: u64,
+    /// Calls whose arguments need not be noted where they begin: nobody looks at what only the
+    /// caller's memory says.
+    pub unnoted: Vec<SyscallCode>,
 }
 
 impl Tables {
@@ -229,6 +232,11 @@ impl Probe {
     ///
     /// When the kernel refuses; then what was in force before still is.
     pub fn set_filter(&mut self, tables: Option<&Tables>) -> Result<(), Error> {
+        let unnoted = tables.map_or(&[][..], |tables| &tables.unnoted);
+        if self.unnoted != unnoted {
+            self.unnoted = unnoted.to_vec();
+            self.update_entries()?;
+        }
         let layout = self.control.layout();
         let Some(tables) = tables else {
             layout.filter.store(0, Ordering::Release);

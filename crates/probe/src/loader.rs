@@ -75,6 +75,8 @@ pub struct Probe {
     selection: Selection,
     /// What is traced, as it was asked for.
     codes: Vec<SyscallCode>,
+    /// Calls whose arguments need not be noted, see [`Tables`](crate::filter::Tables).
+    pub(crate) unnoted: Vec<SyscallCode>,
     pub(crate) features: Features,
     reduced: Option<String>,
     dedicated: HashSet<SyscallCode>,
@@ -173,6 +175,7 @@ impl Probe {
             reader_taken: false,
             attached: false,
             selection: Selection::default(),
+            unnoted: Vec::new(),
             codes: Vec::new(),
             features,
             reduced,
@@ -441,7 +444,21 @@ impl Probe {
             return Ok(());
         }
         let layout = self.control.layout();
-        self.entries.update(&self.object, layout, &self.codes)
+        let noted: Vec<SyscallCode> = self
+            .codes
+            .iter()
+            .filter(|code| !self.unnoted.contains(code))
+            .copied()
+            .collect();
+        self.entries.update(&self.object, layout, &noted)
+    }
+
+    /// Attaches anew what notes arguments down, if anything is attached.
+    pub(crate) fn update_entries(&mut self) -> Result<(), Error> {
+        if self.attached {
+            self.attach_entries()?;
+        }
+        Ok(())
     }
 
     fn attach_program(&mut self, name: &'static str) -> Result<(), Error> {

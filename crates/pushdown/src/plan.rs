@@ -66,6 +66,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Calls whose arguments need not be kept from where they begin: no rule reads the parameters
+    /// of `connect`, and what it made of a socket the kernel has itself.
+    pub fn unnoted(&self) -> Vec<SyscallCode> {
+        let connect = Syscall::by_name("connect").filter(|_| !self.needs.reads_connect);
+        connect.map(|call| call.code).into_iter().collect()
+    }
+
     /// Decides for the rules of a source, for the calls that are traced. `needs` is what
     /// [`Needs::of`] found, or more.
     pub fn new(

@@ -69,6 +69,8 @@ pub struct Needs {
     /// Who only shows the descriptor that a call works on: the probe tells of it right before the
     /// call.
     pub noted_readers: BTreeSet<Reader>,
+    /// Whether a rule reads parameters of `connect`, among which is the address as it was passed.
+    pub reads_connect: bool,
 }
 
 impl Needs {
@@ -80,6 +82,7 @@ impl Needs {
             told_readers: BTreeSet::new(),
             all_readers: BTreeSet::new(),
             noted_readers: BTreeSet::new(),
+            reads_connect: true,
         }
     }
 
@@ -107,6 +110,7 @@ impl Needs {
     pub fn of(ruleset: &Ruleset, source: &SourceRules) -> Self {
         let mut needs = Self {
             follow: Follow::Directories,
+            reads_connect: false,
             ..Self::everything()
         };
         for (rule, shown) in ruleset.watched_with_fields(source.name()) {
@@ -150,6 +154,7 @@ impl Needs {
         read.extend(&in_condition);
         for id in read {
             let field = fields.expression(id);
+            self.reads_connect |= syscall.name == "connect" && reads_parameters(field);
             if !reads_descriptor(field, event) {
                 continue;
             }
@@ -204,6 +209,19 @@ fn is_of_process(field: &str) -> bool {
     ]
     .iter()
     .any(|start| field.starts_with(start))
+}
+
+/// Whether a field may show parameters of the event.
+fn reads_parameters(field: &str) -> bool {
+    let starts = [
+        "evt.arg",
+        "evt.rawarg",
+        "evt.info",
+        "evt.abspath",
+        "evt.buffer",
+        "fs.",
+    ];
+    starts.iter().any(|start| field.starts_with(start))
 }
 
 /// Whether a field shows, in events of this kind, what is known of a descriptor from other events.

@@ -1,6 +1,8 @@
 //! Sockets: whether they are followed or told of, and whether the kernel asks where connections
 //! lead, alerts say the same.
 
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -84,6 +86,7 @@ mod call {
                 Self::Abstract(name) => {
                     un.sun_family = libc::AF_UNIX as u16;
                     un.sun_path[1] = name as libc::c_char;
+                    // SAFETY: nothing goes in.
                     let pid = unsafe { libc::getpid() }.to_ne_bytes();
                     for (to, from) in un.sun_path[2..].iter_mut().zip(pid) {
                         *to = (b'a' + (from & 15)) as libc::c_char;
@@ -283,7 +286,6 @@ fn act(targets: Targets, before: [RawFd; 6]) {
         call::close(first);
         call::close(second);
     }
-    // Drained, so that what is received next is what was sent next.
     // Not connected, bound and not.
     let free = call::socket(AF_INET, SOCK_DGRAM);
     call::sendto(free, Some(To::V4(targets.datagrams[1].1)));
