@@ -529,7 +529,7 @@ fn told(
     machine.apply(event_type, 10, |e| {
         e.u32(fd as u32).u16(ty).u16(protocol);
         for (ip, port) in ends {
-            match ip.parse().unwrap() {
+            match ip.parse().expect("an address") {
                 IpAddr::V4(ip) => e.bytes(&ip.octets()),
                 IpAddr::V6(ip) => e.bytes(&ip.octets()),
             };
