@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use probe::{Noisy, Options, Probe, Reader, Spender};
+use probe::{Noisy, Options, Prepared, Probe, Reader, Spender};
 use state::procfs::{Listed, OpenFile, OpenFiles, Procfs, Tasks};
 
 use crate::filter::{Chosen, tables};
@@ -39,13 +39,16 @@ pub(crate) struct ProbeSource {
 }
 
 impl ProbeSource {
-    /// Loads the probe. Nothing is traced before [`start`](Self::start).
+    /// Loads the probe, from what was prepared if something was. Nothing is traced before [`start`](Self::start).
     ///
     /// # Errors
     ///
     /// When the machine or the rights of this process do not allow it.
-    pub(crate) fn load(options: &Options) -> Result<Self> {
-        let mut probe = Probe::load(options)?;
+    pub(crate) fn load(prepared: Option<Prepared>, options: &Options) -> Result<Self> {
+        let mut probe = match prepared {
+            Some(prepared) => Probe::load_prepared(prepared, options)?,
+            None => Probe::load(options)?,
+        };
         if let Some(refusal) = probe.reduced() {
             tracing::warn!(
                 "This kernel does not take all of the probe; arguments are read when calls return"

@@ -249,10 +249,10 @@ impl Probe {
         let generation = word & 1;
         self.write_names(tables, generation)?;
         let base = generation as usize * SLOTS;
-        let slots = map(&self.object, "filter_slots")?;
+        let slots = map(&self.objects.maps, "filter_slots")?;
         let mut slot_of = [0u8; NATIVE_MAX];
         let mut tries = Vec::new();
-        let peers = map(&self.object, "filter_peers")?;
+        let peers = map(&self.objects.maps, "filter_peers")?;
         let mut last_peer = 0;
         for (index, slot) in tables.slots.iter().take(Tables::MOST_SLOTS).enumerate() {
             let number = index + 1;
@@ -287,7 +287,7 @@ impl Probe {
             *entry = number as u8;
         }
         hand_over(
-            map(&self.object, "filter_paths")?.as_fd().as_raw_fd(),
+            map(&self.objects.maps, "filter_paths")?.as_fd().as_raw_fd(),
             &tries,
         )
         .map_err(|err| refused(&err))?;
@@ -310,7 +310,7 @@ impl Probe {
 
     /// Puts the verdicts by name in the place of those of the same generation before.
     fn write_names(&self, tables: &Tables, generation: u32) -> Result<(), Error> {
-        let names = map(&self.object, "filter_names")?;
+        let names = map(&self.objects.maps, "filter_names")?;
         let old: Vec<Vec<u8>> = names
             .keys()
             .filter(|key| key.starts_with(&generation.to_ne_bytes()))
