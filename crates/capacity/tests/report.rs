@@ -137,6 +137,7 @@ fn report(name: &str, scale: f64) -> Report {
             criterion: Criterion::Strict,
             precision: 0.05,
             pinned: true,
+            in_memory: true,
             alerts: "gRPC".to_owned(),
         },
         runs: vec![run(0.5, 7000.0 * scale), run(1.0, 13_000.0 * scale)],

@@ -62,7 +62,7 @@ pub(crate) fn choose(ruleset: &Ruleset, config: &Config, is_recording: bool) -> 
 /// The plan as the probe wants it.
 #[cfg(feature = "live")]
 pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
-    use probe::filter::{Path, Slot, Tables};
+    use probe::filter::{Path, Peer, Slot, Tables};
     use pushdown::{TEST_ANY_BIT, TEST_DESCRIPTOR, TEST_EQUALS, Test, Verdicts};
 
     let test = |test: &Test| match *test {
@@ -73,7 +73,7 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
     let slots = plan
         .calls
         .iter()
-        .filter(|call| !call.passes_everything() || call.state & pushdown::pass::NOTE != 0)
+        .filter(|call| !call.passes_everything() || call.is_told())
         .map(|call| Slot {
             syscall: call.syscall.code,
             state: call.state,
@@ -106,6 +106,16 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
                         .collect(),
                 })
             }),
+            peer: call.slot.peer.as_ref().map(|peer| Peer {
+                ports: peer.ports.clone(),
+                other_ports: peer.other_ports,
+                networks: peer
+                    .networks
+                    .iter()
+                    .map(|&(network, clauses)| (network.addr(), network.prefix_len(), clauses))
+                    .collect(),
+                other_addresses: peer.other_addresses,
+            }),
             masks: call.slot.masks.clone(),
         })
         .collect();
@@ -119,5 +129,6 @@ pub(crate) fn tables(plan: &Plan) -> probe::filter::Tables {
             .map(|name| (name.to_vec(), pair(plan.processes.verdicts(name))))
             .collect(),
         others: pair(plan.processes.verdicts_of_others()),
+        unnoted: plan.unnoted(),
     }
 }

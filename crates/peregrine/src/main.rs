@@ -170,15 +170,8 @@ fn start(args: &Args) -> Result<ExitCode> {
         return Err(ptrace::Error::NoCommand.into());
     }
 
-    #[cfg(feature = "live")]
-    if matches!(
-        config.engine.kind,
-        EngineKind::ModernEbpf | EngineKind::Kmod
-    ) && !args.dry_run
-    {
-        // Meanwhile: the rules take as long.
-        std::thread::spawn(probe::Probe::look_at_kernel);
-    }
+    // Meanwhile: the rules take as long.
+    let source = run::prepare_source(args, &config);
     let (ruleset, rules) = rule_files::load_ruleset(args, &config)?;
     let files = run::Files {
         config: config_files
@@ -193,7 +186,7 @@ fn start(args: &Args) -> Result<ExitCode> {
             .collect(),
         rules,
     };
-    run::run(args, &config, ruleset, files)
+    run::run(args, &config, ruleset, files, source)
 }
 
 /// Reads the configuration that `-c` names, or the default one if it exists. Beside it, the files

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use container::{ContainerId, ContainerType};
 use event::{EventType, EventView};
-use probe::{Known, Noisy, Options, Place, Probe, Reader, Spender};
+use probe::{Known, Noisy, Options, Place, Prepared, Probe, Reader, Spender};
 use state::procfs::{Listed, OpenFile, OpenFiles, Procfs, Tasks};
 use state::{Limits, State};
 
@@ -44,13 +44,16 @@ pub(crate) struct ProbeSource {
 }
 
 impl ProbeSource {
-    /// Loads the probe. Nothing is traced before [`start`](Self::start).
+    /// Loads the probe, from what was prepared if something was. Nothing is traced before [`start`](Self::start).
     ///
     /// # Errors
     ///
     /// When the machine or the rights of this process do not allow it.
-    pub(crate) fn load(options: &Options) -> Result<Self> {
-        let mut probe = Probe::load(options)?;
+    pub(crate) fn load(prepared: Option<Prepared>, options: &Options) -> Result<Self> {
+        let mut probe = match prepared {
+            Some(prepared) => Probe::load_prepared(prepared, options)?,
+            None => Probe::load(options)?,
+        };
         if let Some(refusal) = probe.reduced() {
             tracing::warn!(
                 "This kernel does not take all of the probe; arguments are read when calls return"

@@ -41,6 +41,28 @@ pub(crate) struct Files {
     pub(crate) rules: Vec<FileSum>,
 }
 
+/// What of the probe is made ready while rules are read; nothing where the probe is not used.
+#[cfg(feature = "live")]
+pub(crate) type PreparedSource = Option<std::thread::JoinHandle<probe::Prepared>>;
+#[cfg(not(feature = "live"))]
+pub(crate) type PreparedSource = ();
+
+/// Begins to make the probe ready, if it will be used.
+#[cfg(feature = "live")]
+pub(crate) fn prepare_source(args: &Args, config: &Config) -> PreparedSource {
+    let is_used = matches!(
+        config.engine.kind,
+        EngineKind::ModernEbpf | EngineKind::Kmod
+    ) && !args.dry_run;
+    is_used.then(|| {
+        let options = probe_options(config);
+        std::thread::spawn(move || probe::Probe::prepare(&options))
+    })
+}
+
+#[cfg(not(feature = "live"))]
+pub(crate) fn prepare_source(_: &Args, _: &Config) -> PreparedSource {}
+
 /// Watches until the end of the capture, a signal, or the time limit.
 ///
 /// # Errors
@@ -51,6 +73,7 @@ pub(crate) fn run(
     config: &Config,
     ruleset: Ruleset,
     files: Files,
+    source: PreparedSource,
 ) -> Result<ExitCode> {
     sources_wanted(args)?;
     let chosen = selection_of(&ruleset, config, args);
@@ -140,7 +163,7 @@ pub(crate) fn run(
             if config.engine.kind == EngineKind::Ptrace {
                 watch_command(&mut run)
             } else {
-                watch_machine(&mut run)
+                watch_machine(&mut run, source)
             }
         }
     };
@@ -265,7 +288,7 @@ pub(crate) struct Ended {
 }
 
 #[cfg(feature = "live")]
-fn watch_machine(run: &mut Run<'_>) -> Result<Ended> {
+fn watch_machine(run: &mut Run<'_>, prepared: PreparedSource) -> Result<Ended> {
     use crate::probe_source::ProbeSource;
 
     if run.config.engine.kind == EngineKind::Kmod {
@@ -276,7 +299,8 @@ fn watch_machine(run: &mut Run<'_>) -> Result<Ended> {
         only: Some(run.chosen.selection.syscalls),
         ..probe_options(run.config)
     };
-    let mut source = ProbeSource::load(&options).map_err(|err| with_other_way(&err))?;
+    let prepared = prepared.and_then(|thread| thread.join().ok());
+    let mut source = ProbeSource::load(prepared, &options).map_err(|err| with_other_way(&err))?;
     // From here on events wait in the rings, so none of what happens during the scan is missed.
     source.start(run.chosen)?;
     let host_root = std::env::var_os("HOST_ROOT").unwrap_or_else(|| "/".into());
@@ -383,7 +407,7 @@ fn with_other_way(err: &anyhow::Error) -> anyhow::Error {
 }
 
 #[cfg(not(feature = "live"))]
-fn watch_machine(_: &mut Run<'_>) -> Result<Ended> {
+fn watch_machine(_: &mut Run<'_>, (): PreparedSource) -> Result<Ended> {
     bail!("{WITHOUT_PROBE}")
 }
 
@@ -430,7 +454,7 @@ fn dynamic_snaplen(config: &config::DynamicSnaplenConfig) -> Option<probe::Dynam
 #[cfg(feature = "live")]
 fn check_live(config: &Config) -> Result<()> {
     probe::Probe::check()?;
-    crate::probe_source::ProbeSource::load(&probe_options(config)).map(drop)
+    crate::probe_source::ProbeSource::load(None, &probe_options(config)).map(drop)
 }
 
 #[cfg(not(feature = "live"))]

@@ -8,6 +8,27 @@
 // Longer descriptions of control groups are not looked at. `src/facts.rs` has the same number.
 #define HASHED_MAX 4096
 
+// How many words of 8 bytes are hashed at once. The verifier follows a loop turn by turn, so that one of
+// few turns within another is looked at much faster than one of many.
+#define HASH_STEP 16
+
+// Adds so many words at `at` in scratch memory's record to a hash.
+__noinline u64 hash_words(u64 hash, u32 at, u32 words)
+{
+    struct scratch *scratch = this_scratch();
+    u64 factor = control.filter_key[1];
+    if (!scratch)
+        return hash;
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < HASH_STEP; i++) {
+        if (i >= words)
+            break;
+        hash = (hash ^ *(u64 *)&scratch->record[(at + 8 * i) & OFFSET_MASK]) * factor;
+        hash = hash << 29 | hash >> 35;
+    }
+    return hash;
+}
+
 // A hash of the description of control groups at `at` in scratch memory's record; 0 when there is none
 // or it is too long. `src/facts.rs` does the same. Two descriptions with one hash would be taken for
 // one another: with 64 bits that does not happen by chance, and the key keeps it from being done on
@@ -17,17 +38,16 @@ __noinline u64 hash_cgroups(u32 at, u32 len)
     struct scratch *scratch = this_scratch();
     if (!scratch || !len || len > HASHED_MAX)
         return 0;
-    u64 hash = control.filter_key[0] ^ len, factor = control.filter_key[1];
-    u32 done = 0;
+    u64 hash = control.filter_key[0] ^ len;
+    u32 words = len / 8;
 #pragma clang loop unroll(disable)
-    for (; done < HASHED_MAX; done += 8) {
-        if (done + 8 > len)
+    for (u32 done = 0; done < HASHED_MAX / 8; done += HASH_STEP) {
+        if (done >= words)
             break;
-        hash = (hash ^ *(u64 *)&scratch->record[(at + done) & OFFSET_MASK]) * factor;
-        hash = forget(scratch, hash << 29 | hash >> 35);
+        hash = hash_words(hash, at + 8 * done, words - done);
     }
-    u64 rest = *(u64 *)&scratch->record[(at + done) & OFFSET_MASK];
-    hash = (hash ^ (rest & ((1ULL << 8 * (len & 7)) - 1))) * factor;
+    u64 rest = *(u64 *)&scratch->record[(at + 8 * words) & OFFSET_MASK];
+    hash = (hash ^ (rest & ((1ULL << 8 * (len & 7)) - 1))) * control.filter_key[1];
     hash ^= hash >> 32;
     return hash ? hash : 1;
 }
@@ -64,9 +84,8 @@ SEC("iter/task") int iter_known(struct bpf_iter__task *ctx)
     struct task_struct *task = ctx->task;
     if (!CAN_STORE || !task)
         return 0;
-    u32 tid = task->pid, zero = 0;
-    void *by_thread = bpf_map_lookup_elem(&known_threads, &zero);
-    struct known_thread *known = by_thread ? bpf_map_lookup_elem(by_thread, &tid) : NULL;
+    u32 tid = task->pid;
+    struct known_thread *known = bpf_map_lookup_elem(&known_threads, &tid);
     if (!known)
         return 0;
     char name[16] = {};

@@ -36,9 +36,20 @@ static __always_inline u64 kind_of_file(u64 file)
 
 // Here and below, what has many ways through it or a loop is a function of its own, which is given
 // numbers only: the verifier looks at it once.
-__noinline u64 kind_of(s32 fd)
+__noinline u64 look_at(s32 fd)
 {
-    return kind_of_file(fd >= 0 ? file_of(current_task(), fd) : 0);
+    struct cpu *cpu = this_cpu();
+    if (!cpu)
+        return KIND_NONE;
+    cpu->call.looked_at = (u32)fd + 1ULL;
+    cpu->call.kind = kind_of_file(fd >= 0 ? file_of(current_task(), fd) : 0);
+    return cpu->call.kind;
+}
+
+// Asked more than once in most calls on descriptors.
+static __always_inline u64 kind_of(const struct call *c, s32 fd)
+{
+    return c->looked_at == (u32)fd + 1ULL ? c->kind : look_at(fd);
 }
 
 // Argument 0 to 5, or 6 for the result, which stands behind them.
@@ -57,7 +68,7 @@ static __always_inline bool filter_test(const struct filter_test *test, const st
     case TEST_ANY_BIT:
         return value & test->first;
     default:
-        return kind_of(value) & test->first;
+        return kind_of(c, value) & test->first;
     }
 }
 
@@ -136,7 +147,7 @@ __noinline int has_tail(u32 table, u64 end)
     return found;
 }
 
-// Whether the path of such a call is noted down where the call begins.
+// Whether the path of such a call, or its address, is noted down where the call begins.
 static __always_inline bool is_noted(const struct call *c)
 {
     if (!features.notes || !control.entries)
@@ -150,6 +161,7 @@ static __always_inline bool is_noted(const struct call *c)
 #ifdef NR_OPENAT2
     case NR_OPENAT2:
 #endif
+    case NR_CONNECT:
         return true;
     default:
         return false;
@@ -220,6 +232,103 @@ __noinline u64 filter_path(u32 table, u64 alive)
     return alive & (with_tail ? masks->with_tail : masks->without_tail);
 }
 
+// Where a call that connects has led.
+struct peer {
+    u64 family;
+    u64 address[2];
+    u64 port;
+};
+
+// Both as the record will have them, see `write_tuple`. False where there is no other end, or where
+// the record may say something that is not known here.
+static __always_inline bool find_peer(struct peer *peer, const struct call *c)
+{
+    if (c->ret && c->ret != -EINPROGRESS)
+        return false;
+    u64 sock = sock_of(current_task(), c->args[0]);
+    if (!sock)
+        return false;
+    u16 family = family_of(sock);
+    u16 port = LOAD(struct sock, sock, __sk_common.skc_dport);
+    if (family != AF_INET && family != AF_INET6)
+        return false;
+    u64 low = 0, high = 0;
+    if (port && family == AF_INET) {
+        low = LOAD(struct sock, sock, __sk_common.skc_daddr);
+    } else if (port) {
+        u64 address = ADDRESS(struct sock, sock, __sk_common.skc_v6_daddr);
+        low = load_word(address);
+        high = load_word(address + 8);
+    } else {
+        struct note *note = note_of(c, c->args[1]);
+        if (!note || note->len < sizeof(((union address *)0)->in))
+            return false;
+        const union address *address = (const union address *)note->data;
+        if (address->family != family)
+            return false;
+        port = address->in.port;
+        if (family == AF_INET) {
+            low = address->in.address;
+        } else {
+            if (note->len < sizeof(address->in6))
+                return false;
+            low = address->in6.address[0] | (u64)address->in6.address[1] << 32;
+            high = address->in6.address[2] | (u64)address->in6.address[3] << 32;
+        }
+    }
+    // An IPv4 address that is mapped into IPv6 is an IPv4 address.
+    if (family == AF_INET6 && !low && (u32)high == bpf_htonl(0xffff)) {
+        family = AF_INET;
+        low = high >> 32;
+        high = 0;
+    }
+    peer->family = family;
+    peer->address[0] = low;
+    peer->address[1] = high;
+    peer->port = bpf_ntohs(port);
+    return true;
+}
+
+// Those of the clauses that the other end may pass. `table` is the number of its table.
+__noinline u64 filter_peer(u32 table, u64 alive)
+{
+    struct cpu *cpu = this_cpu();
+    const struct filter_peer *known = bpf_map_lookup_elem(&filter_peers, &table);
+    struct peer peer = {};
+    if (!cpu || !known || !find_peer(&peer, &cpu->call))
+        return alive;
+    u64 wanted = peer.port;
+    u32 at = 0;
+#pragma clang loop unroll(full)
+    for (u32 step = FILTER_PORTS / 2; step; step /= 2) {
+        // Without a branch, as above.
+        u64 less = ((u64)known->port[MASK(at + step - 1, FILTER_PORTS - 1)] - wanted) >> 63;
+        barrier_var(less);
+        at += step * (u32)less;
+    }
+    at = MASK(at, FILTER_PORTS - 1);
+    bool is_listed = at < known->ports && known->port[at] == wanted;
+    alive &= is_listed ? known->port_clauses[at] : known->other_ports;
+    // User space puts an address of its own in the place of one that is not specified.
+    if (!alive || !(peer.address[0] | peer.address[1]))
+        return alive;
+    u64 possible = known->other_addresses, found = 0;
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < FILTER_NETWORKS; i++) {
+        if (i >= known->networks)
+            break;
+        const struct filter_network *network = &known->network[i];
+        u64 differs = (peer.family ^ network->family) |
+                      ((peer.address[0] & network->mask[0]) ^ network->address[0]) |
+                      ((peer.address[1] & network->mask[1]) ^ network->address[1]);
+        barrier_var(differs);
+        u64 hit = ~(differs | -differs) >> 63 & ~found;
+        possible ^= (possible ^ network->clauses) & -hit;
+        found |= hit;
+    }
+    return alive & possible;
+}
+
 // Finds the verdicts on a thread. Those by its place can be missing still: then they are looked for
 // again once user space has told of more control groups.
 static __always_inline void find_verdicts(struct thread_facts *facts, u32 filter, u32 generation)
@@ -275,22 +384,46 @@ __noinline u64 possible_for_thread(u32 index, u32 filter)
     return possible;
 }
 
+// Whether a call on a datagram socket leaves that without another end.
+static __always_inline bool is_unconnected(const struct call *c)
+{
+    u64 sock = sock_of(current_task(), c->args[0]);
+    return sock && !LOAD(struct sock, sock, __sk_common.skc_dport);
+}
+
+// What user space must hear of sockets of which it is told before calls that rules look at. It
+// cannot be told who called whom, and with whom a socket without another end spoke last.
+static __always_inline bool passes_for_telling(u32 state, const struct call *c)
+{
+    const u32 datagram = KIND_DATAGRAM | KIND_INET_OTHER;
+    if (state & PASS_FAMILY && c->ret >= 0 && !can_be_told(c->args[0]))
+        return true;
+    if (state & PASS_CONNECTION && (!c->ret || c->ret == -EINPROGRESS))
+        return !(kind_of(c, c->args[0]) & datagram) || is_unconnected(c);
+    return state & PASS_UNCONNECTED && kind_of(c, c->args[0]) & datagram && is_unconnected(c);
+}
+
 static __always_inline bool passes_for_state(const struct filter_slot *slot, const struct call *c)
 {
     enum { F_DUPFD = 0, F_DUPFD_CLOEXEC = 1030 };
     u32 state = slot->state;
+    if (state & PASS_ALWAYS)
+        return true;
     if (state & (PASS_DIRECTORY | PASS_SOCKET)) {
         bool makes = !(state & PASS_FCNTL) || (u32)c->args[1] == F_DUPFD ||
                      (u32)c->args[1] == F_DUPFD_CLOEXEC;
         if (makes && c->ret >= 0) {
-            u64 kind = kind_of(c->ret);
+            u64 kind = kind_of(c, c->ret);
             if (state & PASS_DIRECTORY && kind & KIND_DIRECTORY)
                 return true;
             if (state & PASS_SOCKET && kind & KIND_SOCKET)
                 return true;
         }
     }
-    return state & PASS_DATAGRAM && kind_of(c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
+    if (state & PASS_DATAGRAM)
+        return kind_of(c, c->args[0]) & (KIND_DATAGRAM | KIND_INET_OTHER);
+    return state & (PASS_FAMILY | PASS_CONNECTION | PASS_UNCONNECTED) &&
+           passes_for_telling(state, c);
 }
 
 // As `forget` does: one way through the tests is like any other for what follows.
@@ -327,6 +460,7 @@ static __always_inline bool is_filtered(struct call *c, bool *tell)
         c->args[5] = how[1];
     }
 #endif
+    c->looked_at = 0;
     u64 class = forget_in(c, c->ret < 0 ? 0 : c->ret == 0 ? 1 : 2);
     for (u32 i = 0; i < FILTER_TESTS; i++) {
         if (i >= slot->tests)
@@ -347,12 +481,24 @@ static __always_inline bool is_filtered(struct call *c, bool *tell)
     }
     if (alive && !process_first && slot->processes)
         alive &= possible_for_thread(index, filter);
-    if (alive) {
-        *tell = slot->state & PASS_TELL;
+    if (alive && slot->peer)
+        alive = filter_peer(generation * FILTER_PEERS + slot->peer, alive);
+    if (alive || passes_for_state(slot, c)) {
+        c->tell = slot->state & (alive ? PASS_TELL | PASS_TELL_SOCKET : PASS_TELL_SOCKET);
+        *tell = c->tell;
         return false;
     }
-    if (passes_for_state(slot, c))
-        return false;
     drop_note(c);
     return true;
+}
+
+// Whether the socket of such a call, which did not come this way, is told of before its record.
+static __always_inline bool is_told_of(u32 nr)
+{
+    u32 filter = control.filter;
+    u32 generation = filter & 1;
+    u32 number = filter ? control.filter_slot_of[generation][nr & 511] : 0;
+    u32 index = generation * FILTER_SLOTS + number;
+    const struct filter_slot *slot = number ? bpf_map_lookup_elem(&filter_slots, &index) : NULL;
+    return slot && slot->state & PASS_TELL_SOCKET;
 }

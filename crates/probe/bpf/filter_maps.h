@@ -13,6 +13,9 @@
 #define FILTER_TAILS 64
 #define FILTER_STARTS 128
 #define FILTER_PROCESSES 16
+#define FILTER_PEERS 16      // per generation; 0 stands for "nothing is asked"
+#define FILTER_PORTS 64
+#define FILTER_NETWORKS 32
 #define FILTER_KEY 128       // how much of a path is looked up
 #define FILTER_PATH 256      // longer paths are not looked at
 
@@ -42,7 +45,11 @@ enum {
     PASS_SOCKET = 4,
     PASS_FCNTL = 8,
     PASS_DATAGRAM = 16,
-    PASS_TELL = 32,
+    PASS_TELL = 32,          // tell what file the descriptor is
+    PASS_TELL_SOCKET = 64,   // the same of a socket
+    PASS_FAMILY = 128,       // sockets of families that cannot be told of
+    PASS_CONNECTION = 256,   // connections that cannot be told of later
+    PASS_UNCONNECTED = 512,  // messages through datagram sockets without another end
 };
 
 struct filter_test {
@@ -84,7 +91,7 @@ struct filter_slot {
     u32 tests;
     u32 processes;
     u32 state;  // PASS_*
-    u32 unused;
+    u32 peer;   // the number of its table of other ends
     struct filter_test test[FILTER_TESTS];
     struct filter_process process[FILTER_PROCESSES];
     struct filter_path path[2];
@@ -97,6 +104,31 @@ struct {
     __type(key, u32);
     __type(value, struct filter_slot);
 } filter_slots SEC(".maps");
+
+struct filter_network {
+    u64 family;
+    u64 address[2];  // as the kernel has it; IPv4 in the first four bytes
+    u64 mask[2];
+    u64 clauses;     // that connections into it may pass
+};
+
+// What connections may pass, by where they lead.
+struct filter_peer {
+    u32 ports;
+    u32 networks;
+    u64 other_ports;      // clauses that connections to ports which are not listed may pass
+    u64 other_addresses;  // the same of addresses in none of the networks
+    u16 port[FILTER_PORTS];  // in ascending order, the largest number behind them
+    u64 port_clauses[FILTER_PORTS];
+    struct filter_network network[FILTER_NETWORKS];  // the first that has an address counts
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 2 * FILTER_PEERS);
+    __type(key, u32);
+    __type(value, struct filter_peer);
+} filter_peers SEC(".maps");
 
 struct filter_path_key {
     u32 bits;
@@ -185,17 +217,11 @@ struct known_thread {
 
 // By thread, in a table that is there for as long as it takes to hand them over.
 struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-    __uint(max_entries, 1);
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
     __type(key, u32);
-    __type(value, u32);
-    __array(values, struct {
-        __uint(type, BPF_MAP_TYPE_HASH);
-        __uint(max_entries, 1);
-        __uint(map_flags, BPF_F_NO_PREALLOC);
-        __uint(key_size, sizeof(u32));
-        __uint(value_size, sizeof(struct known_thread));
-    });
+    __type(value, struct known_thread);
 } known_threads SEC(".maps");
 
 // Where a path is looked at. What follows it is read with it, and is zero.

@@ -90,7 +90,11 @@ struct call {
     u32 tid;      // who made it
     u32 nr;       // native number
     bool compat;  // pointers and longs of the caller are 32 bits wide
+    u32 tell;     // PASS_TELL and PASS_TELL_SOCKET: what is told before its record
     u64 forgotten;
+    // What `kind_of` has found in this call: for which descriptor (one more, 0: for none), and what.
+    u64 looked_at;
+    u64 kind;
 };
 
 struct cpu {

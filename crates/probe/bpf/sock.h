@@ -6,7 +6,9 @@
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_NETLINK 16
 #define UNIX_PATH_MAX 108
+#define EINPROGRESS 115
 
 enum direction {
     OUTBOUND,  // from this socket to its peer
@@ -52,6 +54,12 @@ static __always_inline u64 sock_of(u64 task, s32 fd)
 static __always_inline u16 family_of(u64 sock)
 {
     return LOAD(struct sock, sock, __sk_common.skc_family);
+}
+
+// Whether there is an event that says what a socket of this family is.
+static __always_inline bool can_be_told(u64 family)
+{
+    return family == AF_INET || family == AF_INET6 || family == AF_UNIX || family == AF_NETLINK;
 }
 
 // Marks the length of an address that lies in the kernel's memory: one noted at the entry.

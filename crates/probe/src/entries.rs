@@ -13,11 +13,12 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 use event::{Syscall, SyscallCode};
-use libbpf_rs::{Link, Object};
+use libbpf_rs::Link;
 
 use crate::control::{Layout, NATIVE_MAX};
 use crate::error::Error;
-use crate::loader::program;
+use crate::loader::loaded;
+use crate::object::Objects;
 use crate::selection::{IA32_SOCKETCALL, set};
 
 /// The program for all calls.
@@ -55,7 +56,7 @@ impl Entries {
     /// Attaches what the traced calls need and detaches the rest.
     pub(crate) fn update(
         &mut self,
-        object: &Object,
+        objects: &Objects,
         layout: &Layout,
         traced: &[SyscallCode],
     ) -> Result<(), Error> {
@@ -75,7 +76,7 @@ impl Entries {
             if self.links.contains_key(name) {
                 continue;
             }
-            match attach_tracepoint(object, name) {
+            match attach_tracepoint(objects, name) {
                 Ok(link) => {
                     self.links.insert(name, link);
                     added = true;
@@ -86,7 +87,7 @@ impl Entries {
         if !alone || (self.ia32 && cfg!(target_arch = "x86_64")) {
             wanted.push(ALL);
             if !self.links.contains_key(ALL) {
-                let link = program(object, ALL)?
+                let link = loaded(objects, ALL)?
                     .attach_trace()
                     .map_err(|err| Error::Attach {
                         program: ALL.into(),
@@ -143,8 +144,8 @@ impl Entries {
 }
 
 /// Attaches a program to the tracepoint that its section names.
-fn attach_tracepoint(object: &Object, name: &'static str) -> Result<Link, Error> {
-    let program = program(object, name)?;
+fn attach_tracepoint(objects: &Objects, name: &'static str) -> Result<Link, Error> {
+    let program = loaded(objects, name)?;
     let section = program.section().to_string_lossy().into_owned();
     let failed = |reason: String| Error::Attach {
         program: name.into(),

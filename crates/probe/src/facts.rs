@@ -3,14 +3,12 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 
-use libbpf_rs::{Iter, MapCore, MapFlags, MapHandle, MapType};
+use libbpf_rs::{Iter, MapCore, MapFlags};
 
 use crate::error::Error;
-use crate::loader::{Probe, map, program};
-use crate::object::hand_over;
+use crate::loader::{Probe, loaded, map};
 
 /// The program that hands over threads.
 pub(crate) const KNOWN: &str = "iter_known";
@@ -117,7 +115,7 @@ impl Probe {
         if hash == 0 || self.told.hashes.contains(&hash) {
             return Ok(());
         }
-        let places = map(&self.object, PLACES)?;
+        let places = map(&self.objects.maps, PLACES)?;
         if self.told.hashes.len() >= MOST_PLACES {
             // Threads keep their answers; those to come need them again.
             for hash in self.told.hashes.drain() {
@@ -151,10 +149,20 @@ impl Probe {
             action: "tell the filter of threads",
             reason,
         };
-        let table = table_of(threads).map_err(|err| refused(&err))?;
-        let tables = map(&self.object, KNOWN_THREADS)?;
-        hand_over(tables.as_fd().as_raw_fd(), &[(0, table)]).map_err(|err| refused(&err))?;
-        let link = program(&self.object, KNOWN)?
+        let table = map(&self.objects.maps, KNOWN_THREADS)?;
+        let mut tids = Vec::new();
+        for thread in threads {
+            let tid = thread.tid.to_ne_bytes();
+            // The rest, where there are very many, stays unknown.
+            let Some(value) = value_of(&thread) else {
+                continue;
+            };
+            if table.update(&tid, &value, MapFlags::ANY).is_err() {
+                break;
+            }
+            tids.push(tid);
+        }
+        let link = loaded(&self.objects, KNOWN)?
             .attach()
             .map_err(|err| failed(format!("{err:#}")))?;
         let mut source = Iter::new(&link).map_err(|err| failed(format!("{err:#}")))?;
@@ -162,37 +170,21 @@ impl Probe {
         source
             .read_to_end(&mut Vec::new())
             .map_err(|err| failed(err.to_string()))?;
-        tables
-            .delete(&0u32.to_ne_bytes())
-            .map_err(|err| refused(&err))
+        for tid in tids {
+            table.delete(&tid).map_err(|err| refused(&err))?;
+        }
+        Ok(())
     }
 }
 
-/// A map with threads by their numbers.
-fn table_of<'a>(threads: impl IntoIterator<Item = Known<'a>>) -> libbpf_rs::Result<MapHandle> {
-    let threads: Vec<Known<'_>> = threads.into_iter().collect();
-    let options = libbpf_sys::bpf_map_create_opts {
-        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
-        map_flags: libbpf_sys::BPF_F_NO_PREALLOC,
-        ..Default::default()
-    };
-    let most = u32::try_from(threads.len().max(1)).unwrap_or(u32::MAX);
-    let name = Some("known_thread");
-    let table = MapHandle::create(MapType::Hash, name, 4, KNOWN_BYTES as u32, most, &options)?;
-    for thread in threads {
-        let mut value = [0; KNOWN_BYTES];
-        let (name, place) = value.split_at_mut(16);
-        // A NUL ends names, so that longer ones are those of no thread.
-        let Some(to) = name.get_mut(..thread.name.len()) else {
-            continue;
-        };
-        to.copy_from_slice(thread.name);
-        if let Some(to) = place.get_mut(..4) {
-            to.copy_from_slice(&(thread.place as u32).to_ne_bytes());
-        }
-        table.update(&thread.tid.to_ne_bytes(), &value, MapFlags::ANY)?;
-    }
-    Ok(table)
+/// A thread as the kernel reads it; `None` for a name that no thread can have.
+fn value_of(thread: &Known<'_>) -> Option<[u8; KNOWN_BYTES]> {
+    let mut value = [0; KNOWN_BYTES];
+    let (name, place) = value.split_at_mut(16);
+    // A NUL ends names.
+    name[..15].get_mut(..thread.name.len())?.copy_from_slice(thread.name);
+    place[..4].copy_from_slice(&(thread.place as u32).to_ne_bytes());
+    Some(value)
 }
 
 fn refused(err: &libbpf_rs::Error) -> Error {

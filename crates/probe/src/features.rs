@@ -6,7 +6,7 @@ use libbpf_rs::OpenObject;
 
 use crate::facts::KNOWN;
 use crate::iterators::TASKS;
-use crate::loader::has_tracepoint;
+use crate::kernel::has_tracepoint;
 use crate::options::Options;
 
 /// `struct features` of `bpf/maps.h`.

@@ -4,10 +4,11 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 
-use libbpf_rs::{Iter, MapCore, MapHandle, MapType, Object, ObjectBuilder};
+use libbpf_rs::{Iter, MapCore, MapHandle, MapType, Object};
 
 use crate::error::Error;
-use crate::loader::{OBJECT, Probe, SCRATCH_BYTES, can_read_others, create_map, map, program};
+use crate::kernel::{self, can_read_others};
+use crate::loader::{OBJECT, Probe, SCRATCH_BYTES, create_map, loaded, map, program};
 use crate::log;
 use crate::object::hand_over;
 
@@ -83,7 +84,7 @@ impl Probe {
             action: "list open files",
             reason,
         };
-        let link = program(&self.object, "iter_files")?
+        let link = loaded(&self.objects, "iter_files")?
             .attach()
             .map_err(|err| failed(format!("{err:#}")))?;
         let source = Iter::new(&link).map_err(|err| failed(format!("{err:#}")))?;
@@ -135,9 +136,13 @@ impl Probe {
     }
 
     fn load_tasks(&self) -> libbpf_rs::Result<Object> {
-        let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
+        let mut object = kernel::builder()?.open_memory(OBJECT)?;
         for mut map in object.maps_mut() {
-            let known = self.object.maps().find(|known| known.name() == map.name());
+            let known = self
+                .objects
+                .maps
+                .maps()
+                .find(|known| known.name() == map.name());
             match known.filter(|known| known.autocreate()) {
                 Some(known) if map.name() == SCRATCHES => {
                     map.set_max_entries(known.max_entries())?;

@@ -2,15 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 
 use event::{Syscall, SyscallCode, SyscallCodeSet};
-use libbpf_rs::btf::types::Func;
-use libbpf_rs::btf::{Btf, BtfType};
 use libbpf_rs::{
-    Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ObjectBuilder, ProgramInput,
-    ProgramMut,
+    Link, Map, MapCore, MapFlags, MapHandle, MapType, Object, ProgramInput, ProgramMut,
 };
 
 use crate::check;
@@ -22,9 +19,10 @@ use crate::error::Error;
 use crate::facts::{Key, Told};
 use crate::features::Features;
 use crate::info::{self, ProgramRuns};
+use crate::kernel::has_tracepoint;
 use crate::log;
 use crate::noisy::{self, Noisy};
-use crate::object::{self, MapFds, hand_over};
+use crate::object::{self, MapFds, Objects, hand_over};
 use crate::options::Options;
 use crate::programs;
 use crate::reader::Reader;
@@ -59,14 +57,25 @@ const TELL: &str = "tell";
 /// Where it stands among the fillers, as in `bpf/tell.h`: no call has this number.
 const TELL_PROGRAM: u32 = 511;
 
+/// The kernel programs with their maps, fitted to this kernel and not loaded yet: see
+/// [`Probe::prepare`].
+pub struct Prepared {
+    features: Features,
+    objects: Result<object::Prepared, Error>,
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
+}
+
 /// The kernel programs, loaded. They are detached and gone when this is dropped.
 pub struct Probe {
-    /// Attached programs by name. Declared before the object, so that they are dropped first.
+    /// Attached programs by name. Declared before the objects, so that they are dropped first.
     links: BTreeMap<&'static str, Link>,
     entries: Entries,
-    pub(crate) object: Object,
-    /// Programs that were not needed at first, on the same maps.
-    pub(crate) more: Vec<Object>,
+    pub(crate) objects: Objects,
     pub(crate) control: Arc<Control>,
     ring_bytes: usize,
     /// Rings that no reader has taken over yet.
@@ -76,6 +85,8 @@ pub struct Probe {
     selection: Selection,
     /// What is traced, as it was asked for.
     codes: Vec<SyscallCode>,
+    /// Calls whose arguments need not be noted, see [`Tables`](crate::filter::Tables).
+    pub(crate) unnoted: Vec<SyscallCode>,
     pub(crate) features: Features,
     reduced: Option<String>,
     dedicated: HashSet<SyscallCode>,
@@ -94,10 +105,17 @@ impl Probe {
         Ok(check::check()?)
     }
 
-    /// Looks at what this kernel has, which [`load`](Self::load) needs to know. It takes some tens of
-    /// milliseconds, once, so whoever has other things to do before may call this on a thread.
-    pub fn look_at_kernel() {
-        kernel();
+    /// Makes the maps and fits the programs to this kernel, which is a third of what
+    /// [`load`](Self::load) would do. Whoever has other things to do before may call this on a thread,
+    /// and give what comes of it to [`load_prepared`](Self::load_prepared). `options.only` is not
+    /// looked at. What goes wrong is told there.
+    pub fn prepare(options: &Options) -> Prepared {
+        log::set_hook(options.log);
+        let features = Features::wanted(options);
+        Prepared {
+            features,
+            objects: Self::check().and_then(|()| prepare(features)),
+        }
     }
 
     /// Loads the programs and makes a ring for every CPU that is online. Nothing runs yet.
@@ -107,50 +125,57 @@ impl Probe {
     /// When the machine or this process's rights do not allow it, or the kernel refuses; then the
     /// error holds what libbpf and the verifier said.
     pub fn load(options: &Options) -> Result<Self, Error> {
-        let least = 2 * page_size();
-        let bytes = options.buffer_bytes;
-        if !bytes.is_power_of_two() || bytes < least || u32::try_from(bytes).is_err() {
-            return Err(Error::RingSize { bytes, least });
-        }
-        Self::check()?;
-        log::set_hook(options.log);
+        check_ring(options)?;
+        Self::load_prepared(Self::prepare(options), options)
+    }
 
-        let slots = cpus::possible()?
-            .into_iter()
-            .max()
-            .map_or(1, |last| u32::from(last) + 1);
-        let only = options.only.as_ref();
+    /// As [`load`](Self::load), from what was prepared.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_prepared(prepared: Prepared, options: &Options) -> Result<Self, Error> {
+        check_ring(options)?;
+        log::set_hook(options.log);
         let wanted = Features::wanted(options);
-        let online = cpus::online()?;
-        let load = |features: Features| {
-            object::load(slots, features, only, |maps| {
-                make_rings(maps, bytes, &online)
-            })
+        let prepared = if prepared.features == wanted {
+            prepared.objects
+        } else {
+            prepare(wanted)
         };
-        let (mut loaded, mut log) = log::collect(|| load(wanted));
+        let online = cpus::online()?;
+        let load = |prepared: object::Prepared| {
+            let (loaded, log) = log::collect(|| {
+                prepared.load(options.only.as_ref(), |maps| {
+                    make_rings(maps, options.buffer_bytes, &online)
+                })
+            });
+            loaded.map_err(|err| load_error(&err, log))
+        };
+        let mut loaded = prepared.and_then(load);
         let mut features = wanted;
         let mut reduced = None;
-        if loaded.is_err() && wanted != wanted.least() {
+        if let Err(Error::Load { log, .. }) = &mut loaded
+            && wanted != wanted.least()
+        {
             // An older kernel, perhaps: rather with less than not at all.
-            let (second, _) = log::collect(|| load(wanted.least()));
-            if second.is_ok() {
-                features = wanted.least();
-                reduced = Some(log.take().unwrap_or_default());
-                loaded = second;
+            let log = log.take();
+            match prepare(wanted.least()).and_then(load) {
+                Ok(second) => {
+                    features = wanted.least();
+                    reduced = Some(log.unwrap_or_default());
+                    loaded = Ok(second);
+                }
+                Err(_) => {
+                    if let Err(Error::Load { log: first, .. }) = &mut loaded {
+                        *first = log;
+                    }
+                }
             }
         }
-        let (object, second, rings) = loaded.map_err(|err| {
-            let mut reason = format!("{err:#}");
-            let denied = err.kind() == libbpf_rs::ErrorKind::PermissionDenied;
-            if denied && check::charges_locked_memory() {
-                reason += " (kernels before 5.11 charge the probe's memory against the limit of \
-                           locked memory: raise it with `ulimit -l unlimited` or LimitMEMLOCK=, or \
-                           give this process CAP_SYS_RESOURCE)";
-            }
-            Error::Load { reason, log }
-        })?;
+        let (objects, rings) = loaded?;
 
-        let control = Arc::new(Control::map(map(&object, ".data.control")?.as_fd())?);
+        let control = Arc::new(Control::map(map(&objects.maps, ".data.control")?.as_fd())?);
         let layout = control.layout();
         layout
             .snaplen
@@ -171,14 +196,14 @@ impl Probe {
         let mut probe = Self {
             links: BTreeMap::new(),
             entries: Entries::new(options.toctou_protection_ia32),
-            object,
-            more: second.into_iter().collect(),
+            objects,
             control,
-            ring_bytes: bytes,
+            ring_bytes: options.buffer_bytes,
             rings: rings?,
             reader_taken: false,
             attached: false,
             selection: Selection::default(),
+            unnoted: Vec::new(),
             codes: Vec::new(),
             features,
             reduced,
@@ -303,7 +328,7 @@ impl Probe {
             action: "read the probe's counters",
             reason,
         };
-        let values = map(&self.object, "cpus")?
+        let values = map(&self.objects.maps, "cpus")?
             .lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY)
             .map_err(|err| access(err.to_string()))?
             .ok_or_else(|| access("there are none".into()))?;
@@ -313,7 +338,7 @@ impl Probe {
             .collect();
         let mut skipped_runs = 0;
         for link in self.links.keys() {
-            let Some(program) = self.loaded_program(link) else {
+            let Some(program) = self.objects.program(link) else {
                 continue;
             };
             skipped_runs +=
@@ -333,7 +358,7 @@ impl Probe {
     ///
     /// When the kernel does not hand it out.
     pub fn noisy(&self) -> Result<Vec<Noisy>, Error> {
-        let spenders = map(&self.object, "spenders")?;
+        let spenders = map(&self.objects.maps, "spenders")?;
         let entries = spenders.keys().filter_map(|key| {
             let value = spenders.lookup(&key, MapFlags::ANY).ok().flatten()?;
             Some((key, value))
@@ -343,7 +368,7 @@ impl Probe {
 
     /// What the programs did, if the kernel counts it (`kernel.bpf_stats_enabled`).
     pub fn program_runs(&self) -> Vec<ProgramRuns> {
-        self.objects().flat_map(info::runs).collect()
+        self.objects.parts.iter().flat_map(info::runs).collect()
     }
 
     /// Whether a call arrives with the parameters of its own event. The others arrive as the
@@ -361,7 +386,7 @@ impl Probe {
     /// Finds out which process this is for the kernel, whatever pid namespace it lives in.
     fn exclude_own(&self) -> Result<(), Error> {
         let action = "find out the own process id";
-        program(&self.object, "whoami")?
+        loaded(&self.objects, "whoami")?
             .test_run(ProgramInput::default())
             .map_err(|err| Error::Access {
                 action,
@@ -376,21 +401,22 @@ impl Probe {
 
     /// Puts the filler of every system call into the dispatcher's table.
     fn fill_program_table(&mut self) -> Result<(), Error> {
-        for program in self.object.progs() {
+        for program in self.objects.maps.progs() {
             let name = program.name().to_string_lossy().into_owned();
             if let Some(syscall) = programs::filled_by(&name) {
                 self.dedicated.insert(syscall.code);
             }
         }
         let fd_of = |name: &'static str| {
-            self.loaded_program(name)
+            self.objects
+                .program(name)
                 .map(|program| program.as_fd().as_raw_fd())
                 .ok_or(Error::NotInObject {
                     what: "program",
                     name,
                 })
         };
-        let table = map(&self.object, "fillers")?;
+        let table = map(&self.objects.maps, "fillers")?;
         let generic = fd_of("sys_generic")?;
         let mut entries = BTreeMap::from([(TELL_PROGRAM, fd_of(TELL)?)]);
         // What is not loaded yet takes its place before anybody asks for the call.
@@ -400,7 +426,7 @@ impl Probe {
                 .filter(|&number| usize::from(number) < NATIVE_MAX)
                 .map(|number| (u32::from(number), generic)),
         );
-        for object in self.objects() {
+        for object in &self.objects.parts {
             entries.extend(programs::loaded_fillers(object));
         }
         for (number, fd) in entries {
@@ -416,7 +442,7 @@ impl Probe {
 
     /// The maps of the object by name.
     pub(crate) fn map_fds(&self) -> MapFds {
-        let made = self.object.maps().filter(|map| map.autocreate());
+        let made = self.objects.maps.maps().filter(|map| map.autocreate());
         made.map(|map| {
             let name = map.name().to_string_lossy().into_owned();
             (name, map.as_fd().as_raw_fd())
@@ -448,14 +474,28 @@ impl Probe {
             return Ok(());
         }
         let layout = self.control.layout();
-        self.entries.update(&self.object, layout, &self.codes)
+        let noted: Vec<SyscallCode> = self
+            .codes
+            .iter()
+            .filter(|code| !self.unnoted.contains(code))
+            .copied()
+            .collect();
+        self.entries.update(&self.objects, layout, &noted)
+    }
+
+    /// Attaches anew what notes arguments down, if anything is attached.
+    pub(crate) fn update_entries(&mut self) -> Result<(), Error> {
+        if self.attached {
+            self.attach_entries()?;
+        }
+        Ok(())
     }
 
     fn attach_program(&mut self, name: &'static str) -> Result<(), Error> {
         if self.links.contains_key(name) {
             return Ok(());
         }
-        let Some(program) = self.loaded_program(name) else {
+        let Some(program) = self.objects.program(name) else {
             // The kernel lacks the tracepoint, so nothing of the kind can happen.
             return Ok(());
         };
@@ -478,54 +518,41 @@ impl std::fmt::Debug for Probe {
     }
 }
 
+/// The rings' size, which is the first thing that can be wrong.
+fn check_ring(options: &Options) -> Result<(), Error> {
+    let least = 2 * page_size();
+    let bytes = options.buffer_bytes;
+    if !bytes.is_power_of_two() || bytes < least || u32::try_from(bytes).is_err() {
+        return Err(Error::RingSize { bytes, least });
+    }
+    Ok(())
+}
+
+/// Makes the maps for this machine and fits the programs to its kernel.
+fn prepare(features: Features) -> Result<object::Prepared, Error> {
+    let slots = cpus::possible()?
+        .into_iter()
+        .max()
+        .map_or(1, |last| u32::from(last) + 1);
+    let (prepared, log) = log::collect(|| object::prepare(slots, features));
+    prepared.map_err(|err| load_error(&err, log))
+}
+
+fn load_error(err: &libbpf_rs::Error, log: Option<String>) -> Error {
+    let mut reason = format!("{err:#}");
+    let denied = err.kind() == libbpf_rs::ErrorKind::PermissionDenied;
+    if denied && check::charges_locked_memory() {
+        reason += " (kernels before 5.11 charge the probe's memory against the limit of locked \
+                   memory: raise it with `ulimit -l unlimited` or LimitMEMLOCK=, or give this \
+                   process CAP_SYS_RESOURCE)";
+    }
+    Error::Load { reason, log }
+}
+
 /// Whether a program can be loaded: it has something to do on this architecture, and the kernel was
 /// not built without its tracepoint.
 pub(crate) fn is_possible(program: &str, section: &str) -> bool {
     is_needed(program) && section.strip_prefix("tp_btf/").is_none_or(has_tracepoint)
-}
-
-/// Whether the kernel has a tracepoint that the object has a program for. Where that cannot be told,
-/// it is taken to have it.
-pub(crate) fn has_tracepoint(name: &str) -> bool {
-    kernel().is_none_or(|kernel| kernel.tracepoints.contains(name))
-}
-
-/// Whether the kernel lets a program read the memory of other processes. It does since 5.18.
-pub(crate) fn can_read_others() -> bool {
-    kernel().is_some_and(|kernel| kernel.reads_others)
-}
-
-/// What this kernel has of what older ones lack.
-struct Kernel {
-    /// Those that the object has programs for.
-    tracepoints: HashSet<String>,
-    reads_others: bool,
-}
-
-/// Looks once, since all types of the kernel have to be gone through for it. `None` where it does
-/// not tell them.
-fn kernel() -> Option<&'static Kernel> {
-    static KERNEL: OnceLock<Option<Kernel>> = OnceLock::new();
-    KERNEL.get_or_init(|| look_at_kernel().ok()).as_ref()
-}
-
-fn look_at_kernel() -> libbpf_rs::Result<Kernel> {
-    let kernel = Btf::from_vmlinux()?;
-    let object = ObjectBuilder::default().open_memory(OBJECT)?;
-    let sections = object
-        .progs()
-        .map(|program| program.section().to_string_lossy().into_owned());
-    let tracepoints = sections.filter_map(|section| {
-        let tracepoint = section.strip_prefix("tp_btf/")?;
-        let name = format!("btf_trace_{tracepoint}");
-        kernel.type_by_name::<BtfType<'_>>(&name)?;
-        Some(tracepoint.to_owned())
-    });
-    let read_others = kernel.type_by_name::<Func<'_>>("bpf_copy_from_user_task");
-    Ok(Kernel {
-        tracepoints: tracepoints.collect(),
-        reads_others: read_others.is_some(),
-    })
 }
 
 /// Whether a program has anything to do on this architecture.
@@ -586,6 +613,17 @@ pub(crate) fn map<'obj>(object: &'obj Object, name: &'static str) -> Result<Map<
         .maps()
         .find(|map| map.name() == name)
         .ok_or(Error::NotInObject { what: "map", name })
+}
+
+/// A program that must be loaded.
+pub(crate) fn loaded<'obj>(
+    objects: &'obj Objects,
+    name: &'static str,
+) -> Result<ProgramMut<'obj>, Error> {
+    objects.program(name).ok_or(Error::NotInObject {
+        what: "program",
+        name,
+    })
 }
 
 pub(crate) fn program<'obj>(

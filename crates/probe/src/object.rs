@@ -1,8 +1,10 @@
 //! From the object to loaded programs, on two CPUs where there are two.
 //!
-//! A start is mostly the kernel looking at programs, one after the other. So two fifths of them
-//! come as a second object that works on the maps of the first, while the others are being looked at;
-//! and the rings are handed over meanwhile, for which the kernel waits more than it works.
+//! A start is mostly libbpf fitting programs to the kernel's types and then the kernel looking at them,
+//! one after the other. So an object that has the maps and no programs comes first, and each half of
+//! the programs is an object of its own on those maps, with a thread for each step. The fitting needs to
+//! know nothing but the kernel: it can be done while rules are read. And the rings are handed over while
+//! programs are looked at, for which the kernel waits more than it works.
 
 #![expect(
     unsafe_code,
@@ -14,24 +16,49 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::thread;
 
 use event::SyscallCodeSet;
-use libbpf_rs::{AsRawLibbpf, MapHandle, MapType, Object, ObjectBuilder, OpenObject};
+use libbpf_rs::{AsRawLibbpf, MapHandle, MapType, Object, OpenObject, ProgramMut};
 
 use crate::features::Features;
+use crate::kernel;
 use crate::loader::{MAX_SPENDERS, OBJECT, SPENDERS_PER_CPU, is_possible};
 use crate::programs;
 
 /// The maps of an object by name.
 pub(crate) type MapFds = HashMap<String, RawFd>;
 
-/// Loads what is wanted and runs `meanwhile`, which is given the maps, beside it. The second object
-/// has no maps of its own.
-pub(crate) fn load<T: Send>(
-    slots: u32,
-    features: Features,
-    only: Option<&SyscallCodeSet>,
-    meanwhile: impl FnOnce(&MapFds) -> T + Send,
-) -> libbpf_rs::Result<(Object, Option<Object>, T)> {
-    let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
+/// What is loaded.
+pub(crate) struct Objects {
+    /// Has all maps, and no programs.
+    pub(crate) maps: Object,
+    /// Have programs, on the same maps.
+    pub(crate) parts: Vec<Object>,
+}
+
+impl Objects {
+    /// A program that is loaded; `None` when the kernel lacks what it would be attached to.
+    pub(crate) fn program(&self, name: &str) -> Option<ProgramMut<'_>> {
+        self.parts.iter().find_map(|object| {
+            let mut programs = object.progs_mut();
+            programs.find(|program| program.name() == name && program.autoload())
+        })
+    }
+}
+
+/// Objects whose maps are made and whose programs fit this kernel. None of them is loaded.
+pub(crate) struct Prepared {
+    maps: OpenObject,
+    parts: Vec<Part>,
+}
+
+/// Some of the programs.
+struct Part {
+    object: OpenObject,
+    names: HashSet<String>,
+}
+
+/// Makes the maps, and fits all programs that these features have to the kernel.
+pub(crate) fn prepare(slots: u32, features: Features) -> libbpf_rs::Result<Prepared> {
+    let mut object = kernel::builder()?.open_memory(OBJECT)?;
     features.fit().apply(&mut object)?;
     for mut map in object.maps_mut() {
         if map.name() == "rings" || map.name() == "scratches" {
@@ -45,91 +72,140 @@ pub(crate) fn load<T: Send>(
             map.set_max_entries((slots * SPENDERS_PER_CPU).min(MAX_SPENDERS))?;
         }
     }
-    let alone = thread::available_parallelism().is_ok_and(|cpus| cpus.get() < 2);
-    let for_second = if alone {
-        HashSet::new()
-    } else {
-        share_of_second(&object, features, only)
-    };
+    let halves = halves(&object, features);
     for mut program in object.progs_mut() {
-        let name = program.name().to_string_lossy().into_owned();
-        let wanted = is_wanted(&name, &program.section().to_string_lossy(), features, only);
-        program.set_autoload(wanted && !for_second.contains(&name));
+        program.set_autoload(false);
     }
-    let maps = prepare(&mut object)?;
-    thread::scope(|scope| {
-        let meanwhile = scope.spawn(|| meanwhile(&maps));
-        let second = (!for_second.is_empty()).then(|| scope.spawn(|| load_on(&maps, &for_second)));
-        let first = object.load();
-        let second = second.map(|second| second.join().unwrap_or_else(|err| resume(err)));
-        let done = meanwhile.join().unwrap_or_else(|err| resume(err));
-        Ok((first?, second.transpose()?, done))
+    prepare_object(&mut object)?;
+    let maps = map_fds(&object);
+    let parts = thread::scope(|scope| {
+        let threads: Vec<_> = halves
+            .into_iter()
+            .map(|names| scope.spawn(|| prepare_on(&maps, names)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|err| resume(err)))
+            .collect::<libbpf_rs::Result<_>>()
+    })?;
+    Ok(Prepared {
+        maps: object,
+        parts,
     })
+}
+
+impl Prepared {
+    /// Loads the programs that are wanted for some calls, or all, and runs `meanwhile`, which is given
+    /// the maps, beside it.
+    pub(crate) fn load<T: Send>(
+        self,
+        only: Option<&SyscallCodeSet>,
+        meanwhile: impl FnOnce(&MapFds) -> T + Send,
+    ) -> libbpf_rs::Result<(Objects, T)> {
+        let maps = map_fds(&self.maps);
+        let load = |part: Part| {
+            let mut object = part.object;
+            for mut program in object.progs_mut() {
+                let name = program.name().to_string_lossy().into_owned();
+                program
+                    .set_autoload(part.names.contains(&name) && programs::is_wanted(&name, only));
+            }
+            object.load()
+        };
+        let (parts, done) = thread::scope(|scope| {
+            let meanwhile = scope.spawn(|| meanwhile(&maps));
+            let threads: Vec<_> = self
+                .parts
+                .into_iter()
+                .map(|part| scope.spawn(move || load(part)))
+                .collect();
+            // All are waited for, whatever comes of the first.
+            let parts: Vec<_> = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|err| resume(err)))
+                .collect();
+            let done = meanwhile.join().unwrap_or_else(|err| resume(err));
+            let parts = parts.into_iter().collect::<libbpf_rs::Result<Vec<_>>>();
+            parts.map(|parts| (parts, done))
+        })?;
+        let objects = Objects {
+            maps: self.maps.load()?,
+            parts,
+        };
+        Ok((objects, done))
+    }
 }
 
 fn resume(err: Box<dyn std::any::Any + Send>) -> ! {
     std::panic::resume_unwind(err)
 }
 
-/// Whether a program is loaded at the start.
-fn is_wanted(name: &str, section: &str, features: Features, only: Option<&SyscallCodeSet>) -> bool {
-    is_possible(name, section) && features.fit().need(name) && programs::is_wanted(name, only)
-}
-
-/// Which fillers the second object has: as many as weigh two fifths of all programs, for it starts
-/// later.
-fn share_of_second(
-    object: &OpenObject,
-    features: Features,
-    only: Option<&SyscallCodeSet>,
-) -> HashSet<String> {
-    let mut all = 0;
-    let mut fillers = Vec::new();
-    for program in object.progs() {
-        let name = program.name().to_string_lossy().into_owned();
-        if !is_wanted(&name, &program.section().to_string_lossy(), features, only) {
-            continue;
-        }
-        let weight = program.insn_cnt();
-        all += weight;
-        if programs::filled_by(&name).is_some() {
-            fillers.push((name, weight));
+/// The names of all programs that this kernel and these features have a use for, as two sets that
+/// take about as long to load, whatever calls are wanted of them; as one where there is one CPU.
+fn halves(object: &OpenObject, features: Features) -> Vec<HashSet<String>> {
+    let features = features.fit();
+    let mut programs: Vec<(usize, String)> = object
+        .progs()
+        .filter_map(|program| {
+            let name = program.name().to_string_lossy().into_owned();
+            let section = program.section().to_string_lossy().into_owned();
+            (is_possible(&name, &section) && features.need(&name))
+                .then(|| (program.insn_cnt(), name))
+        })
+        .collect();
+    // Programs of much the same length serve much the same calls, so that any choice of calls has as
+    // many in either half.
+    programs.sort_unstable_by(|one, other| other.cmp(one));
+    let cpus = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut halves = vec![(0, HashSet::new()); cpus.clamp(1, 2)];
+    for (weight, name) in programs {
+        if let Some((sum, names)) = halves.iter_mut().min_by_key(|(sum, _)| *sum) {
+            *sum += weight;
+            names.insert(name);
         }
     }
-    let mut taken = 0;
-    fillers
-        .into_iter()
-        .rev()
-        .take_while(|(_, weight)| {
-            taken += weight;
-            taken <= all * 2 / 5
-        })
-        .map(|(name, _)| name)
-        .collect()
+    halves.into_iter().map(|(_, names)| names).collect()
 }
 
-/// Makes the maps of an object, without its programs.
-fn prepare(object: &mut OpenObject) -> libbpf_rs::Result<MapFds> {
+/// Fits the programs of an object to the kernel and makes its maps.
+fn prepare_object(object: &mut OpenObject) -> libbpf_rs::Result<()> {
     // SAFETY: the object is open, and ours alone.
     let result = unsafe { libbpf_sys::bpf_object__prepare(object.as_libbpf_object().as_ptr()) };
     if result < 0 {
         return Err(libbpf_rs::Error::from_raw_os_error(-result));
     }
+    Ok(())
+}
+
+/// The maps of an object that is prepared.
+fn map_fds(object: &OpenObject) -> MapFds {
     let fd = |map: &libbpf_rs::OpenMap<'_>| {
         // SAFETY: the map belongs to the object, which is borrowed.
         unsafe { libbpf_sys::bpf_map__fd(map.as_libbpf_object().as_ptr()) }
     };
     // What was not made has a descriptor, too, but not of a map.
-    Ok(object
+    object
         .maps()
         .filter(|map| map.autocreate())
         .map(|map| (map.name().to_string_lossy().into_owned(), fd(&map)))
-        .collect())
+        .collect()
+}
+
+/// Fits programs to the kernel that work on maps which are there already.
+fn prepare_on(maps: &MapFds, names: HashSet<String>) -> libbpf_rs::Result<Part> {
+    let mut object = open_on(maps, &names)?;
+    prepare_object(&mut object)?;
+    Ok(Part { object, names })
 }
 
 /// Loads programs that work on maps which are there already.
 pub(crate) fn load_on(maps: &MapFds, names: &HashSet<String>) -> libbpf_rs::Result<Object> {
-    let mut object = ObjectBuilder::default().open_memory(OBJECT)?;
+    open_on(maps, names)?.load()
+}
+
+/// An object with these programs, on maps which are there already.
+fn open_on(maps: &MapFds, names: &HashSet<String>) -> libbpf_rs::Result<OpenObject> {
+    let mut object = kernel::builder()?.open_memory(OBJECT)?;
     for mut map in object.maps_mut() {
         match maps.get(&*map.name().to_string_lossy()) {
             // SAFETY: the object that the map belongs to outlives this function.
@@ -141,7 +217,7 @@ pub(crate) fn load_on(maps: &MapFds, names: &HashSet<String>) -> libbpf_rs::Resu
         let wanted = names.contains(&*program.name().to_string_lossy());
         program.set_autoload(wanted);
     }
-    object.load()
+    Ok(object)
 }
 
 /// Puts maps into a map of maps, each at its number.

@@ -2,14 +2,14 @@
 //!
 //! The kernel looks at every program for as long as it takes to prove that it ends and stays within
 //! its memory: most of a start is that. So only the programs for the calls that are asked for are
-//! loaded at first. When other calls are asked for, their programs come as a second object that
-//! works on the maps of the first.
+//! loaded at first. When other calls are asked for, their programs come as one more object that works
+//! on the same maps.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use event::{Syscall, SyscallCodeSet};
-use libbpf_rs::{MapCore, MapFlags, Object, ProgramMut};
+use libbpf_rs::{MapCore, MapFlags, Object};
 
 use crate::error::Error;
 use crate::loader::{Probe, is_possible, map};
@@ -52,23 +52,12 @@ pub(crate) fn loaded_fillers(object: &Object) -> impl Iterator<Item = (u32, RawF
 }
 
 impl Probe {
-    /// All objects, whose programs are loaded or not.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
-        std::iter::once(&self.object).chain(&self.more)
-    }
-
-    /// A program that is loaded; `None` when the kernel lacks what it would be attached to.
-    pub(crate) fn loaded_program(&self, name: &str) -> Option<ProgramMut<'_>> {
-        self.objects().find_map(|object| {
-            let mut programs = object.progs_mut();
-            programs.find(|program| program.name() == name && program.autoload())
-        })
-    }
-
     /// Loads the programs that these calls need and that are not there yet.
     pub(crate) fn load_missing(&mut self, codes: &SyscallCodeSet) -> Result<(), Error> {
         let loaded: HashSet<String> = self
-            .objects()
+            .objects
+            .parts
+            .iter()
             .flat_map(Object::progs)
             .filter(|program| program.autoload())
             .map(|program| program.name().to_string_lossy().into_owned())
@@ -77,7 +66,8 @@ impl Probe {
         let features = self.features.fit();
         let none = SyscallCodeSet::new();
         let missing: HashSet<String> = self
-            .object
+            .objects
+            .maps
             .progs()
             .filter(|program| {
                 let name = program.name().to_string_lossy();
@@ -98,7 +88,7 @@ impl Probe {
             reason: format!("{err:#}"),
             log,
         })?;
-        let table = map(&self.object, "fillers")?;
+        let table = map(&self.objects.maps, "fillers")?;
         for (number, fd) in loaded_fillers(&object) {
             table
                 .update(&number.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
@@ -107,7 +97,7 @@ impl Probe {
                     reason: err.to_string(),
                 })?;
         }
-        self.more.push(object);
+        self.objects.parts.push(object);
         Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! A formula as alternatives, each of which asks separate questions of separate tables.
 //!
 //! A table answers for one kind of value only: the class of the call (sign of the result and
-//! properties of arguments), a path, the process. So a formula is brought into the form "this of the
+//! properties of arguments), a path, the process, the port or the address of the other end. So a formula is brought into the form "this of the
 //! class and that of the path, or …". Where that would become too large, alternatives are replaced
 //! by one that covers them all.
 
 use std::collections::BTreeMap;
 
-use crate::formula::{Atom, Formula};
+use crate::formula::{Atom, Formula, PeerAtom};
 
 /// How many alternatives one rule may have.
 const MOST: usize = 8;
@@ -16,7 +16,9 @@ const MOST: usize = 8;
 pub(crate) const CLASS: usize = 0;
 pub(crate) const PATHS: [usize; 2] = [1, 2];
 pub(crate) const PROCESS: usize = 3;
-const TABLES: usize = 4;
+pub(crate) const PORT: usize = 4;
+pub(crate) const ADDRESS: usize = 5;
+const TABLES: usize = 6;
 
 /// One alternative: what each table must say.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -78,6 +80,8 @@ fn table_of(atom: &Atom) -> usize {
         Atom::Sign(_) | Atom::Test(_) => CLASS,
         Atom::Path(which, _) => PATHS[usize::from(*which != 0)],
         Atom::Process(_) => PROCESS,
+        Atom::Peer(PeerAtom::Port(_)) => PORT,
+        Atom::Peer(PeerAtom::Network(_)) => ADDRESS,
     }
 }
 

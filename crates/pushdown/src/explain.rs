@@ -22,6 +22,7 @@ pub fn text(plan: &Plan) -> String {
     for (title, readers) in [
         ("all, because of", &plan.needs.all_readers),
         ("sockets, because of", &plan.needs.socket_readers),
+        ("told of sockets, because of", &plan.needs.told_readers),
         ("told with the call, because of", &plan.needs.noted_readers),
     ] {
         for reader in readers {
@@ -111,6 +112,7 @@ pub fn json(plan: &Plan) -> Value {
     json!({
         "follow": follow(plan.needs.follow),
         "socket_readers": readers(&plan.needs.socket_readers),
+        "told_readers": readers(&plan.needs.told_readers),
         "descriptor_readers": readers(&plan.needs.all_readers),
         "noted_readers": readers(&plan.needs.noted_readers),
         "syscalls": calls,
@@ -121,6 +123,7 @@ pub fn json(plan: &Plan) -> Value {
 fn follow(follow: Follow) -> &'static str {
     match follow {
         Follow::Directories => "directories",
+        Follow::Connections => "directories and connections",
         Follow::Sockets => "directories and sockets",
         Follow::All => "all: every open and close reaches user space",
     }
@@ -183,6 +186,12 @@ fn for_state(bits: u32) -> String {
         (pass::DIRECTORY, "directories"),
         (pass::SOCKET, "sockets"),
         (pass::DATAGRAM, "datagram sockets"),
+        (
+            pass::FAMILY,
+            "sockets that are neither internet, unix nor netlink",
+        ),
+        (pass::CONNECTION, "streams and unix sockets"),
+        (pass::UNCONNECTED, "datagram sockets that are not connected"),
     ];
     let names: Vec<&str> = names
         .into_iter()

@@ -3,10 +3,12 @@
 //! A formula stands for a condition of a rule and is never stricter than it: what the kernel cannot
 //! know is [`Formula::True`].
 
+use ipnet::IpNet;
+
 /// The number of the argument that stands for the result of the call.
 pub const RESULT: u8 = 6;
 
-/// How many names of programs a text shows.
+/// How many names of programs, ports or networks a text shows.
 const NAMES_SHOWN: usize = 4;
 
 /// A question that the kernel can answer about a call.
@@ -20,6 +22,9 @@ pub enum Atom {
     Path(u8, PathAtom),
     /// A property of the process, found out when it starts a program or is made.
     Process(ProcessAtom),
+    /// A property of the other end of the connection that the call has made or begun. Where there
+    /// is none, or it cannot be told, every answer is possible.
+    Peer(PeerAtom),
 }
 
 /// A set of signs of the result, as bits.
@@ -118,6 +123,15 @@ pub enum PathAtom {
     Suffix(Box<[u8]>),
     /// It names something in the root directory.
     InRoot,
+}
+
+/// A property of the other end of a connection.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum PeerAtom {
+    /// Its port is this.
+    Port(u16),
+    /// Its address is in this network. An IPv4 address that is mapped into IPv6 is an IPv4 address.
+    Network(IpNet),
 }
 
 /// A property of a process.
@@ -240,23 +254,30 @@ fn join(parts: impl IntoIterator<Item = Formula>, and: bool) -> Formula {
 impl std::fmt::Display for Formula {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let list = |f: &mut std::fmt::Formatter<'_>, parts: &[Self], word: &str| {
-            // Many names of programs are said at once.
+            // Many names of programs, ports and networks are said at once.
             let is_or = word == "or";
-            let mut names: Vec<String> = Vec::new();
+            let mut groups: [(&str, Vec<String>); 3] = [
+                ("process", Vec::new()),
+                ("port", Vec::new()),
+                ("address", Vec::new()),
+            ];
             let mut texts: Vec<String> = Vec::new();
             for part in parts {
-                match part {
-                    Self::Is(Atom::Process(ProcessAtom::Name(name))) if is_or => {
-                        names.push(String::from_utf8_lossy(name).into_owned());
-                    }
-                    Self::Not(Atom::Process(ProcessAtom::Name(name))) if !is_or => {
-                        names.push(String::from_utf8_lossy(name).into_owned());
-                    }
-                    Self::And(_) | Self::Or(_) => texts.push(format!("({part})")),
-                    part => texts.push(part.to_string()),
+                let atom = match part {
+                    Self::Is(atom) if is_or => Some(atom),
+                    Self::Not(atom) if !is_or => Some(atom),
+                    _ => None,
+                };
+                match (atom.and_then(Atom::grouped), part) {
+                    (Some((group, text)), _) => groups[group].1.push(text),
+                    (None, Self::And(_) | Self::Or(_)) => texts.push(format!("({part})")),
+                    (None, part) => texts.push(part.to_string()),
                 }
             }
-            if !names.is_empty() {
+            for (what, mut names) in groups {
+                if names.is_empty() {
+                    continue;
+                }
                 let more = names.len().saturating_sub(NAMES_SHOWN);
                 names.truncate(NAMES_SHOWN);
                 let more = match more {
@@ -264,7 +285,7 @@ impl std::fmt::Display for Formula {
                     more => format!(" and {more} more"),
                 };
                 let not = if is_or { "" } else { "not " };
-                texts.push(format!("{not}process in ({}{more})", names.join(", ")));
+                texts.push(format!("{not}{what} in ({}{more})", names.join(", ")));
             }
             f.write_str(&texts.join(&format!(" {word} ")))
         };
@@ -275,6 +296,20 @@ impl std::fmt::Display for Formula {
             Self::Not(atom) => write!(f, "not {atom}"),
             Self::And(parts) => list(f, parts, "and"),
             Self::Or(parts) => list(f, parts, "or"),
+        }
+    }
+}
+
+impl Atom {
+    /// For a question that stands in long lists: which kind of list, and what it asks for.
+    fn grouped(&self) -> Option<(usize, String)> {
+        match self {
+            Self::Process(ProcessAtom::Name(name)) => {
+                Some((0, String::from_utf8_lossy(name).into_owned()))
+            }
+            Self::Peer(PeerAtom::Port(port)) => Some((1, port.to_string())),
+            Self::Peer(PeerAtom::Network(network)) => Some((2, network.to_string())),
+            _ => None,
         }
     }
 }
@@ -336,6 +371,8 @@ impl std::fmt::Display for Atom {
             }
             Self::Process(ProcessAtom::Name(name)) => write!(f, "process={}", text(name)),
             Self::Process(ProcessAtom::InContainer) => f.write_str("in a container"),
+            Self::Peer(PeerAtom::Port(port)) => write!(f, "port={port}"),
+            Self::Peer(PeerAtom::Network(network)) => write!(f, "address in {network}"),
         }
     }
 }

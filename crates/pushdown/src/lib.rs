@@ -2,9 +2,9 @@
 //!
 //! Most of what a machine does breaks no rule, and most of it can be told from a few properties of a
 //! call that the kernel has at hand: whether it failed, its flags, the path it names, what its
-//! descriptor is, which program makes it and whether that is in a container. This crate works out, from
-//! the conditions of all rules that are switched on, which calls no rule can match, as tables that a
-//! small program in the kernel looks into before it makes a record.
+//! descriptor is, what it connects to, which program makes it and whether that is in a container. This
+//! crate works out, from the conditions of all rules that are switched on, which calls no rule can match,
+//! as tables that a small program in the kernel looks into before it makes a record.
 //!
 //! ```text
 //!  condition ──Translator──► Formula ──clauses──► Clause… ──Slot::new──► Slot ──► the probe's maps
@@ -29,6 +29,7 @@ mod clause;
 mod explain;
 mod formula;
 mod path;
+mod peer;
 mod plan;
 mod reason;
 mod state;
@@ -37,7 +38,8 @@ mod translate;
 
 pub use clause::Clause;
 pub use explain::{json, text};
-pub use formula::{Atom, Formula, PathAtom, ProcessAtom, RESULT, Signs, Test, kind};
+pub use formula::{Atom, Formula, PathAtom, PeerAtom, ProcessAtom, RESULT, Signs, Test, kind};
+pub use peer::{NETWORKS, PORTS, PeerTable};
 pub use plan::{CallPlan, Plan, RuleInCall};
 pub use state::{Follow, Needs, Reader, is_needed_for_state, pass, pass_for_state};
 pub use table::{

@@ -43,9 +43,14 @@ impl CallPlan {
         self.state & pass::ALWAYS != 0 || self.slot.passes_everything()
     }
 
+    /// Whether the probe tells of its descriptor before it.
+    pub fn is_told(&self) -> bool {
+        self.state & (pass::NOTE | pass::NOTE_SOCKET) != 0
+    }
+
     /// Whether nothing passes, so that it need not be traced.
     pub fn passes_nothing(&self) -> bool {
-        self.state & !pass::NOTE == 0 && self.slot.passes_nothing()
+        self.state & !(pass::NOTE | pass::NOTE_SOCKET) == 0 && self.slot.passes_nothing()
     }
 }
 
@@ -61,6 +66,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Calls whose arguments need not be kept from where they begin: no rule reads the parameters
+    /// of `connect`, and what it made of a socket the kernel has itself.
+    pub fn unnoted(&self) -> Vec<SyscallCode> {
+        let connect = Syscall::by_name("connect").filter(|_| !self.needs.reads_connect);
+        connect.map(|call| call.code).into_iter().collect()
+    }
+
     /// Decides for the rules of a source, for the calls that are traced. `needs` is what
     /// [`Needs::of`] found, or more.
     pub fn new(
@@ -125,12 +137,7 @@ fn call_plan(
     let path_args = [0, 1].map(|which| call::path_argument(syscall.name, which));
     Some(CallPlan {
         syscall,
-        state: pass_for_state(code, needs.follow)
-            | if needs.is_noted(syscall.name) {
-                pass::NOTE
-            } else {
-                0
-            },
+        state: pass_for_state(code, needs.follow) | needs.told(syscall.name),
         slot: Slot::new(all, path_args, processes),
         rules,
     })

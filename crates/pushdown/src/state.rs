@@ -8,7 +8,13 @@
 //!
 //! * **Directories** always: a path that is relative to one is resolved through it. The probe passes
 //!   a successful `open` of a directory, and a `dup` of one, whatever the rules say.
-//! * **Sockets** when rules read `fd.*` in events of sockets.
+//! * **Sockets** when rules read `fd.*` in events of sockets. What a socket is, the kernel can say at
+//!   any time, so that `socket`, and the `connect` of a datagram socket, need not pass: the probe
+//!   tells of the socket right before each call on it that does pass. What the kernel forgets is
+//!   still followed: who of the two ends called (`connect` and `accept` of streams), which sockets
+//!   were bound by their program, with whom a datagram socket without another end spoke last, and
+//!   copies of descriptors. All sockets are followed only where a rule reads something that is not
+//!   told.
 //! * **Everything else** only when a rule reads `fd.*` in an event that did not open the descriptor
 //!   itself, and that the kernel does not know to be about a socket.
 //!
@@ -30,6 +36,8 @@ use crate::translate::Translator;
 pub enum Follow {
     /// Directories.
     Directories,
+    /// Directories, and of sockets what cannot be told of later.
+    Connections,
     /// Directories and sockets.
     Sockets,
     /// All.
@@ -56,9 +64,13 @@ pub struct Needs {
     pub socket_readers: BTreeSet<Reader>,
     /// Who reads descriptors of all kinds.
     pub all_readers: BTreeSet<Reader>,
+    /// Who reads sockets of which the probe can tell right before the call.
+    pub told_readers: BTreeSet<Reader>,
     /// Who only shows the descriptor that a call works on: the probe tells of it right before the
     /// call.
     pub noted_readers: BTreeSet<Reader>,
+    /// Whether a rule reads parameters of `connect`, among which is the address as it was passed.
+    pub reads_connect: bool,
 }
 
 impl Needs {
@@ -67,20 +79,38 @@ impl Needs {
         Self {
             follow: Follow::All,
             socket_readers: BTreeSet::new(),
+            told_readers: BTreeSet::new(),
             all_readers: BTreeSet::new(),
             noted_readers: BTreeSet::new(),
+            reads_connect: true,
         }
     }
 
-    /// Whether the probe tells of the descriptor that a call works on.
-    pub fn is_noted(&self, call: &str) -> bool {
-        self.follow != Follow::All && self.noted_readers.iter().any(|reader| reader.call == call)
+    /// What the probe tells of before a call that passes: bits of [`pass`].
+    pub fn told(&self, call: &str) -> u32 {
+        let reads = |readers: &BTreeSet<Reader>| readers.iter().any(|reader| reader.call == call);
+        let mut bits = 0;
+        if self.follow != Follow::All && reads(&self.noted_readers) {
+            bits |= pass::NOTE;
+        }
+        if self.follow == Follow::Connections {
+            // What is followed of sockets is about what was told of them.
+            if matches!(call, "connect" | "bind") || is_transfer(call) || is_dup(call) {
+                bits |= pass::NOTE_SOCKET;
+            }
+            // A file may have the number that a socket had.
+            if reads(&self.told_readers) {
+                bits |= pass::NOTE_SOCKET | pass::NOTE;
+            }
+        }
+        bits
     }
 
     /// What the rules of a source that are switched on read, in conditions and outputs.
     pub fn of(ruleset: &Ruleset, source: &SourceRules) -> Self {
         let mut needs = Self {
             follow: Follow::Directories,
+            reads_connect: false,
             ..Self::everything()
         };
         for (rule, shown) in ruleset.watched_with_fields(source.name()) {
@@ -94,6 +124,9 @@ impl Needs {
                     needs.add(rule, &shown, source, syscall, event);
                 }
             }
+        }
+        if !needs.told_readers.is_empty() {
+            needs.follow = Follow::Connections;
         }
         if !needs.socket_readers.is_empty() {
             needs.follow = Follow::Sockets;
@@ -121,6 +154,7 @@ impl Needs {
         read.extend(&in_condition);
         for id in read {
             let field = fields.expression(id);
+            self.reads_connect |= syscall.name == "connect" && reads_parameters(field);
             if !reads_descriptor(field, event) {
                 continue;
             }
@@ -141,7 +175,11 @@ impl Needs {
                 continue;
             }
             if only_sockets && !is_of_process(field) {
-                self.socket_readers.insert(reader);
+                if is_told(field, syscall.name) {
+                    self.told_readers.insert(reader);
+                } else {
+                    self.socket_readers.insert(reader);
+                }
             } else if !in_condition.contains(&id)
                 && !is_of_process(field)
                 && call::descriptor(syscall.name) == Some(0)
@@ -171,6 +209,19 @@ fn is_of_process(field: &str) -> bool {
     ]
     .iter()
     .any(|start| field.starts_with(start))
+}
+
+/// Whether a field may show parameters of the event.
+fn reads_parameters(field: &str) -> bool {
+    let starts = [
+        "evt.arg",
+        "evt.rawarg",
+        "evt.info",
+        "evt.abspath",
+        "evt.buffer",
+        "fs.",
+    ];
+    starts.iter().any(|start| field.starts_with(start))
 }
 
 /// Whether a field shows, in events of this kind, what is known of a descriptor from other events.
@@ -216,6 +267,32 @@ fn reads_descriptor(field: &str, event: &EventInfo) -> bool {
     }
 }
 
+/// Whether a field shows the same in events of a call when the probe has told of its socket, as when
+/// that was followed. Calls that make a socket tell of it themselves.
+fn is_told(field: &str, call: &str) -> bool {
+    let makes = matches!(call, "socket" | "socketpair" | "accept" | "accept4");
+    if !makes && !is_dup(call) && call::descriptor(call) != Some(0) {
+        return false;
+    }
+    let Some(property) = field.strip_prefix("fd.") else {
+        return field == "evt.category" || field == "evt.info" || field.starts_with("evt.arg");
+    };
+    let of_end = |rest: &str| matches!(rest, "ip" | "ip.name" | "port" | "proto" | "net");
+    matches!(
+        property,
+        "type" | "typechar" | "name" | "l4proto" | "sockfamily" | "is_server" | "uid" | "connected"
+    ) || (property == "name_changed" && call != "connect")
+        || of_end(property)
+        || property
+            .strip_prefix(['c', 's', 'l', 'r'])
+            .is_some_and(of_end)
+}
+
+/// Calls that make a copy of a descriptor, which their first argument is.
+fn is_dup(call: &str) -> bool {
+    matches!(call, "dup" | "dup2" | "dup3" | "fcntl" | "fcntl64")
+}
+
 /// Calls that fail on anything but a socket.
 pub(crate) fn is_about_sockets(syscall: &Syscall) -> bool {
     matches!(
@@ -232,13 +309,13 @@ pub(crate) fn is_about_sockets(syscall: &Syscall) -> bool {
             | "setsockopt"
             | "getsockname"
             | "getpeername"
-    ) || is_transfer(syscall)
+    ) || is_transfer(syscall.name)
 }
 
 /// Calls that send to or receive from a socket.
-fn is_transfer(syscall: &Syscall) -> bool {
+fn is_transfer(call: &str) -> bool {
     matches!(
-        syscall.name,
+        call,
         "sendto" | "sendmsg" | "sendmmsg" | "recvfrom" | "recvmsg" | "recvmmsg" | "send" | "recv"
     )
 }
@@ -266,8 +343,16 @@ pub mod pass {
     pub const FCNTL: u32 = 8;
     /// Calls on a datagram socket.
     pub const DATAGRAM: u32 = 16;
-    /// Nothing passes, but before a call that does the probe tells what its descriptor is.
+    /// Nothing passes, but before a call that does the probe tells what file its descriptor is.
     pub const NOTE: u32 = 32;
+    /// The same of sockets.
+    pub const NOTE_SOCKET: u32 = 64;
+    /// New sockets of families that cannot be told of.
+    pub const FAMILY: u32 = 128;
+    /// Connections of streams, of unix sockets, and those that take another end away.
+    pub const CONNECTION: u32 = 256;
+    /// Calls on a datagram socket that has no other end.
+    pub const UNCONNECTED: u32 = 512;
 }
 
 /// Calls that only tell of descriptors that are neither directories nor sockets.
@@ -310,10 +395,10 @@ pub fn pass_for_state(code: SyscallCode, follow: Follow) -> u32 {
     if follow == Follow::All {
         return pass::ALWAYS;
     }
-    let sockets = if follow == Follow::Sockets {
-        pass::SOCKET
-    } else {
-        0
+    let (sockets, messages) = match follow {
+        Follow::Directories => (0, 0),
+        Follow::Connections => (pass::SOCKET, pass::UNCONNECTED),
+        Follow::Sockets | Follow::All => (pass::SOCKET, pass::DATAGRAM),
     };
     match syscall.name {
         "open" | "openat" | "openat2" | "open_by_handle_at" => pass::DIRECTORY,
@@ -321,8 +406,12 @@ pub fn pass_for_state(code: SyscallCode, follow: Follow) -> u32 {
         "dup" | "dup2" | "dup3" => pass::DIRECTORY | sockets,
         "fcntl" | "fcntl64" => pass::DIRECTORY | pass::FCNTL | sockets,
         name if OF_OTHERS.contains(&name) => 0,
-        _ if is_transfer(syscall) && sockets != 0 => pass::DATAGRAM,
+        name if is_transfer(name) && sockets != 0 => messages,
         _ if is_about_sockets(syscall) && sockets == 0 => 0,
+        "socket" if follow == Follow::Connections => pass::FAMILY,
+        "connect" if follow == Follow::Connections => pass::CONNECTION,
+        // Nothing is learned of a socket from these.
+        "shutdown" | "getsockopt" | "setsockopt" | "listen" if follow == Follow::Connections => 0,
         _ => pass::ALWAYS,
     }
 }

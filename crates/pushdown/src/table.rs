@@ -8,9 +8,11 @@
 //! [`Slot::passes`], so that tests can hold them against what the engine decides.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::clause::{CLASS, Clause, PATHS, PROCESS, limit, merge};
 use crate::formula::{Atom, Formula, PathAtom, ProcessAtom, RESULT, Signs, Test, kind};
+use crate::peer::PeerTable;
 
 /// How many clauses a system call can have: the bits of a word.
 pub const CLAUSES: usize = 64;
@@ -82,6 +84,8 @@ pub struct Slot {
     pub paths: [Option<PathTable>; 2],
     /// Properties of the process: the number in the plan, and the clauses that need it.
     pub processes: Vec<(u8, u64)>,
+    /// The other end of the connection; `None` when nothing is asked of it.
+    pub peer: Option<PeerTable>,
     /// The clauses, in the order of their bits.
     pub clauses: Vec<Clause>,
 }
@@ -187,9 +191,14 @@ pub struct Seen<'a> {
     pub kinds: [u64; 7],
     /// The verdict on the process, if it was told of when it started.
     pub process: Option<u64>,
+    /// The other end of the connection that the call made, where it can be told.
+    pub peer: Option<(IpAddr, u16)>,
 }
 
-fn mask<'a, T: 'a>(items: impl Iterator<Item = &'a T>, test: impl Fn(&T) -> bool) -> u64 {
+pub(crate) fn mask<'a, T: 'a>(
+    items: impl Iterator<Item = &'a T>,
+    test: impl Fn(&T) -> bool,
+) -> u64 {
     items
         .enumerate()
         .filter(|(_, item)| test(item))
@@ -214,6 +223,7 @@ impl Slot {
         let mut clauses = limit(clauses, CLAUSES);
         let tests = tests_of(&mut clauses);
         let process_bits: Vec<(u8, u64)> = own_processes(&mut clauses, processes);
+        let peer = PeerTable::new(&mut clauses);
         let masks = (0..CLASSES)
             .map(|class| {
                 let answer = |atom: &Atom| match atom {
@@ -237,6 +247,7 @@ impl Slot {
             masks,
             paths,
             processes: process_bits,
+            peer,
             clauses,
         }
     }
@@ -267,6 +278,9 @@ impl Slot {
             if let Some(table) = table {
                 alive &= table.mask(seen.paths[which]) | !table.clauses;
             }
+        }
+        if let (Some(table), Some((address, port))) = (&self.peer, seen.peer) {
+            alive &= table.mask(address, port);
         }
         if let Some(verdict) = seen.process {
             for (bit, clauses) in &self.processes {

@@ -8,11 +8,12 @@
 use std::collections::BTreeSet;
 
 use condition::{CheckDef, CheckId, CondId, Constant, FieldId, NodeKind, Operator, Pool, RightDef};
-use event::{EventInfo, Syscall};
+use event::{EventInfo, ParamDetail, Syscall};
 use field::Fields;
+use ipnet::IpNet;
 
 use crate::call;
-use crate::formula::{Atom, Formula, ProcessAtom, Signs, Test, kind};
+use crate::formula::{Atom, Formula, PeerAtom, ProcessAtom, Signs, Test, kind};
 use crate::path;
 use crate::reason::reason;
 
@@ -166,6 +167,18 @@ impl Translator<'_> {
             _ if name.starts_with("container.") || name.starts_with("k8s.") => {
                 container_answer(check, name)
             }
+            "fd.sport" if self.makes_connection() => peer_answer(check, |constant| {
+                let port = number(constant)?;
+                Some(u16::try_from(port).ok().map(PeerAtom::Port))
+            }),
+            "fd.sip" | "fd.snet" if self.makes_connection() => peer_answer(check, |constant| {
+                Some(Some(PeerAtom::Network(network(constant)?)))
+            }),
+            // Names of addresses are not looked up: these never have a value.
+            "fd.sip.name" | "fd.cip.name" | "fd.lip.name" | "fd.rip.name" => Some(Answer {
+                absent: Formula::True,
+                ..Answer::exact(Formula::False)
+            }),
             _ => self.argument_answer(check, name),
         }
     }
@@ -183,6 +196,13 @@ impl Translator<'_> {
     fn has_result(&self) -> bool {
         let first = self.event.params.first();
         first.is_some_and(|param| matches!(param.name, "res" | "fd")) && !self.syscall.is_generic()
+    }
+
+    /// Whether the call leaves a descriptor that is connected, this side being the client. The end
+    /// of the server is then the one that the record has; where the call failed, or the descriptor
+    /// is another kind of socket, the kernel has no answer and everything passes.
+    fn makes_connection(&self) -> bool {
+        self.syscall.name == "connect"
     }
 
     /// Which path of the call a field is.
@@ -344,6 +364,28 @@ impl Translator<'_> {
         }
     }
 
+    /// The values of all names of a parameter that have `needle` in them; `None` when the native
+    /// value of one is not known, or when it may be in other texts.
+    fn names_with(&self, param: &str, needle: &[u8], known: &[(&str, u64)]) -> Option<Vec<u64>> {
+        let (_, info) = self.event.param(param)?;
+        let ParamDetail::Flags(table) = info.detail else {
+            return None;
+        };
+        // A value without a name is shown as a number.
+        if !needle.iter().any(u8::is_ascii_uppercase) {
+            return None;
+        }
+        table
+            .entries
+            .iter()
+            .filter(|entry| contains(entry.name.as_bytes(), needle))
+            .map(|entry| {
+                let value = known.iter().find(|(name, _)| *name == entry.name)?.1;
+                Some(value)
+            })
+            .collect()
+    }
+
     fn argument_answer(&self, check: &CheckDef, name: &str) -> Option<Answer> {
         let param = parameter(name)?;
         let (arg, meaning) = call::argument(self.syscall.name, param)?;
@@ -379,18 +421,29 @@ impl Translator<'_> {
                 known.then(|| Answer::implied(Formula::test(Test::AnyBit { arg, bits })))
             }
             call::Meaning::Choice(names) if !raw => {
-                if !matches!(check.operator, Operator::Eq | Operator::In) {
-                    return None;
-                }
+                let of_name = |value| {
+                    Formula::test(Test::Equals {
+                        arg,
+                        mask: 0xffff_ffff,
+                        value,
+                    })
+                };
                 let mut parts = Vec::new();
                 for constant in values(check)? {
                     let text = constant.bytes()?;
-                    let (_, value) = names.iter().find(|(name, _)| name.as_bytes() == text)?;
-                    parts.push(Formula::test(Test::Equals {
-                        arg,
-                        mask: 0xffff_ffff,
-                        value: *value,
-                    }));
+                    match check.operator {
+                        Operator::Eq | Operator::In => {
+                            let mut found =
+                                names.iter().filter(|(name, _)| name.as_bytes() == text);
+                            parts.push(of_name(found.next()?.1));
+                        }
+                        Operator::Contains => parts.extend(
+                            self.names_with(param, text, names)?
+                                .into_iter()
+                                .map(of_name),
+                        ),
+                        _ => return None,
+                    }
                 }
                 Some(Answer::implied(Formula::or(parts)))
             }
@@ -559,6 +612,42 @@ fn result_answer(check: &CheckDef, is_descriptor: bool) -> Option<Answer> {
             0 => sign(Signs(3), true),
             1.. => sign(Signs(7), false),
         }),
+        _ => None,
+    }
+}
+
+/// A check of the other end. `atom` says what to ask for a constant: `None` when that cannot be
+/// told, `Some(None)` for what no end is.
+fn peer_answer(
+    check: &CheckDef,
+    atom: impl Fn(&Constant) -> Option<Option<PeerAtom>>,
+) -> Option<Answer> {
+    let mut parts = Vec::new();
+    for constant in values(check)? {
+        parts.extend(atom(constant)?.map(|atom| Formula::Is(Atom::Peer(atom))));
+    }
+    let formula = Formula::or(parts);
+    match check.operator {
+        Operator::Eq | Operator::In => Some(Answer {
+            // It may also be that there is no end at all.
+            absent: if formula == Formula::False {
+                Formula::True
+            } else {
+                Formula::False
+            },
+            ..Answer::exact(formula)
+        }),
+        // Where there is no end, the kernel has no answer to what this is made of either.
+        Operator::Ne if formula != Formula::False => Some(Answer::exact(formula.opposite())),
+        _ => None,
+    }
+}
+
+/// An address as a network of its own, or a network.
+fn network(constant: &Constant) -> Option<IpNet> {
+    match *constant {
+        Constant::Ip(address) => Some(address.into()),
+        Constant::Net(network) => Some(network),
         _ => None,
     }
 }

@@ -184,6 +184,37 @@ fn conditions_become_questions() {
             "connect",
             "process in (a, b)",
         ),
+        (
+            "evt.type = connect and fd.sport in (22, 80) and fd.sip = '10.0.0.1'",
+            "connect",
+            "address in 10.0.0.1/32 and (port in (22, 80))",
+        ),
+        (
+            "evt.type = connect and fd.sport exists and not fd.sport in (53, 9) and fd.snet != '10.0.0.0/8'",
+            "connect",
+            "not port in (9, 53) and not address in (10.0.0.0/8)",
+        ),
+        (
+            "evt.type = connect and fd.sip.name = example.com",
+            "connect",
+            "",
+        ),
+        (
+            "evt.type = connect and not fd.sip.name = example.com",
+            "connect",
+            "anything",
+        ),
+        ("evt.type = accept and fd.sport = 22", "accept", "anything"),
+        (
+            "evt.type = socket and evt.arg.domain contains AF_PACKET",
+            "socket",
+            "arg0=17",
+        ),
+        (
+            "evt.type = socket and evt.arg.domain contains AF_",
+            "socket",
+            "anything",
+        ),
         ("evt.type = openat and evt.dir = '>'", "openat", ""),
         ("syscall.type = kill", "kill", "anything"),
     ] {
@@ -200,8 +231,24 @@ fn descriptors_are_followed_as_far_as_rules_read_them() {
         ("evt.type = openat and fd.name = /a", Follow::Directories),
         ("evt.type = mkdirat and fd.name = /a", Follow::Directories),
         ("evt.type = execve and fd.name exists", Follow::Directories),
-        ("evt.type = connect and fd.sip = 1.2.3.4", Follow::Sockets),
-        ("evt.type = dup and fd.type = ipv4", Follow::Sockets),
+        (
+            "evt.type = connect and fd.sip = 1.2.3.4",
+            Follow::Connections,
+        ),
+        (
+            "evt.type = connect and fd.name_changed = true",
+            Follow::Sockets,
+        ),
+        ("evt.type = read and fd.type = ipv4", Follow::Connections),
+        (
+            "evt.type = sendto and fd.name_changed = true",
+            Follow::Connections,
+        ),
+        (
+            "evt.type = read and fd.type = ipv4 and fd.ino = 1",
+            Follow::Sockets,
+        ),
+        ("evt.type = dup and fd.type = ipv4", Follow::Connections),
         ("evt.type = dup and fd.name = /a", Follow::All),
         ("evt.type = fchmod and fd.name = /a", Follow::All),
         ("evt.type = execve and proc.stdin.type = ipv4", Follow::All),
@@ -279,7 +326,7 @@ fn what_default_rules_leave_to_the_kernel() {
     let plan = plan(files);
     assert_eq!(
         plan.needs.follow,
-        Follow::Sockets,
+        Follow::Connections,
         "{}",
         pushdown::text(&plan)
     );

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -90,6 +91,86 @@ struct Call {
     is_contained: bool,
     /// Whether the kernel was told where the process is.
     is_placed: bool,
+    /// Where a connect leads, if it leads to an internet address.
+    peer: Option<SocketAddr>,
+}
+
+const PEERS: &[Option<&str>] = &[
+    None,
+    Some("10.0.0.1:53"),
+    Some("10.1.2.3:9"),
+    Some("169.254.169.254:80"),
+    Some("127.0.0.1:443"),
+    Some("0.0.0.0:0"),
+    Some("0.0.0.0:9"),
+    Some("[::1]:53"),
+    Some("[fd00:ec2::254]:80"),
+    Some("[fd00::1]:65535"),
+    Some("[::ffff:10.0.0.1]:443"),
+    Some("[::]:9"),
+];
+
+/// A check of where a connection leads.
+fn peer_check() -> impl Strategy<Value = String> {
+    let join = |field: &'static str, sets: bool, constants: Vec<&'static str>| {
+        let list = constants.join(", ");
+        match (field, sets) {
+            (_, true) => format!("{field} in ({list})"),
+            (_, false) => format!("{field} = {}", constants[0]),
+        }
+    };
+    let ports = vec!["0", "9", "53", "80", "443", "65535"];
+    let addresses = vec![
+        "'10.0.0.1'",
+        "'169.254.169.254'",
+        "'fd00:ec2::254'",
+        "'::1'",
+        "'127.0.0.1'",
+        "'0.0.0.0'",
+        "'10.9.9.9'",
+    ];
+    let networks = vec![
+        "'10.0.0.0/8'",
+        "'10.1.0.0/16'",
+        "'127.0.0.0/8'",
+        "'fd00::/8'",
+        "'::/0'",
+        "'0.0.0.0/0'",
+        "'::ffff:0:0/96'",
+    ];
+    let fields = [
+        (
+            vec!["fd.sport", "fd.cport", "fd.lport", "fd.rport", "fd.port"],
+            ports.clone(),
+        ),
+        (
+            vec!["fd.sip", "fd.cip", "fd.rip", "fd.ip"],
+            addresses.clone(),
+        ),
+        (vec!["fd.snet", "fd.cnet", "fd.net"], networks),
+    ];
+    let others = select(vec![
+        "fd.sport exists",
+        "fd.sip exists",
+        "not fd.sport exists",
+        "fd.sport > 52",
+        "fd.sip.name = 'kubernetes.default'",
+        "fd.sip.name != 'kubernetes.default'",
+        "fd.l4proto = udp",
+        "fd.typechar = 4",
+    ])
+    .prop_map(str::to_owned);
+    let unequal = prop_oneof![
+        select(ports).prop_map(|port| format!("fd.sport != {port}")),
+        select(addresses).prop_map(|address| format!("fd.sip != {address}")),
+    ];
+    let lists = select(fields.to_vec()).prop_flat_map(move |(names, constants)| {
+        let constants = proptest::collection::vec(select(constants), 1..4);
+        // The first of each is the one that the kernel answers.
+        let name = prop_oneof![Just(names[0]), select(names)];
+        (name, any::<bool>(), constants).prop_map(move |(name, sets, list)| join(name, sets, list))
+    });
+    prop_oneof![4 => lists, 1 => unequal, 1 => others]
 }
 
 /// A check, as text. `{length}` long paths are the same as in events.
@@ -221,7 +302,7 @@ fn check() -> impl Strategy<Value = String> {
         "evt.arg.flags contains CLONE_NEWUSER",
     ])
     .prop_map(str::to_owned);
-    prop_oneof![3 => path_check, 2 => fixed]
+    prop_oneof![3 => path_check, 2 => fixed, 2 => peer_check()]
 }
 
 fn condition() -> impl Strategy<Value = String> {
@@ -246,17 +327,17 @@ fn call() -> impl Strategy<Value = Call> {
     (
         select(vec![
             "openat", "creat", "rename", "chmod", "setuid", "dup2", "connect", "unlinkat",
-            "ptrace", "unshare",
+            "ptrace", "unshare", "connect",
         ]),
-        select(vec![-2i64, -1, 0, 1, 3, SOCKET, 200]),
+        select(vec![-115i64, -2, -1, 0, 1, 3, SOCKET, 200]),
         (path(), path()),
         flags,
         select(vec![0u64, 0o644, 0o755, 0o4711, 5]),
         select(COMMS),
-        any::<[bool; 3]>(),
+        (any::<[bool; 3]>(), select(PEERS)),
     )
         .prop_map(
-            |(name, result, (first, second), flags, number, comm, known)| {
+            |(name, result, (first, second), flags, number, comm, (known, peer))| {
                 let [remembers, is_contained, is_placed] = known;
                 let args = match name {
                     "openat" => [AT_FDCWD as u64, 0, flags, number, 0, 0],
@@ -306,6 +387,7 @@ fn call() -> impl Strategy<Value = Call> {
                     remembers,
                     is_contained,
                     is_placed,
+                    peer: peer.map(|peer| peer.parse().unwrap()),
                 }
             },
         )
@@ -362,7 +444,13 @@ impl Call {
             "setuid" => event.u32(self.args[0] as u32),
             "dup2" => event.i64(SOCKET).i64(self.result),
             "unlinkat" => event.i64(AT_FDCWD).str(first).u32(0),
-            "connect" => event.empty().i64(SOCKET).empty(),
+            "connect" => {
+                match self.peer_in_record() {
+                    Some(peer) => event.bytes(&tuple(peer)),
+                    None => event.empty(),
+                };
+                event.i64(SOCKET).empty()
+            }
             // 5 PTRACE_ATTACH is not the native number.
             "ptrace" => event
                 .empty()
@@ -381,6 +469,12 @@ impl Call {
             other => panic!("{other}"),
         };
         encoder.finish().unwrap().to_vec()
+    }
+
+    /// A connection that failed has no other end.
+    fn peer_in_record(&self) -> Option<SocketAddr> {
+        let connects = self.name == "connect" && matches!(self.result, 0 | -115);
+        self.peer.filter(|_| connects)
     }
 
     fn seen<'a>(&'a self, plan: &Plan) -> Seen<'a> {
@@ -404,8 +498,27 @@ impl Call {
                     .verdicts_by_name(&self.comm.as_bytes()[..self.comm.len().min(15)])
                     .at(self.is_placed.then_some(self.is_contained))
             }),
+            peer: self.peer_in_record().map(|peer| (peer.ip(), peer.port())),
         }
     }
+}
+
+/// Both ends, as an event has them; this side is on the loopback.
+fn tuple(peer: SocketAddr) -> Vec<u8> {
+    let (family, local) = match peer {
+        SocketAddr::V4(_) => (2, Ipv4Addr::LOCALHOST.octets().to_vec()),
+        SocketAddr::V6(_) => (10, Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets().to_vec()),
+    };
+    let remote = match peer.ip() {
+        std::net::IpAddr::V4(address) => address.octets().to_vec(),
+        std::net::IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    let mut out = vec![family];
+    for (address, port) in [(local, 40_000), (remote, peer.port())] {
+        out.extend_from_slice(&address);
+        out.extend_from_slice(&port.to_le_bytes());
+    }
+    out
 }
 
 fn request(name: &str) -> u16 {

@@ -511,3 +511,133 @@ fn seeded_sockets_get_their_roles_from_the_ports_that_are_listened_on() {
     assert_eq!(shown(&machine, 4), "10.0.0.5:998>1.2.3.4:443 Client Tcp");
     assert!(machine.fd(10, 3).unwrap().connected);
 }
+
+/// The probe tells of an internet socket before a call on it.
+fn told(
+    machine: &mut Machine,
+    fd: i64,
+    (ty, protocol): (u16, u16),
+    ends: [(&str, u16); 2],
+    ino: u64,
+) {
+    let v6 = ends[0].0.contains(':');
+    let event_type = if v6 {
+        T::ITER_TASK_FILE_SOCKET_INET6_E
+    } else {
+        T::ITER_TASK_FILE_SOCKET_INET_E
+    };
+    machine.apply(event_type, 10, |e| {
+        e.u32(fd as u32).u16(ty).u16(protocol);
+        for (ip, port) in ends {
+            match ip.parse().expect("an address") {
+                IpAddr::V4(ip) => e.bytes(&ip.octets()),
+                IpAddr::V6(ip) => e.bytes(&ip.octets()),
+            };
+            e.u16(port);
+        }
+        e.u64(ino);
+    });
+}
+
+const UDP: (u16, u16) = (2, 17);
+const TCP: (u16, u16) = (1, 6);
+const HERE: (&str, u16) = ("10.0.0.5", 4000);
+const THERE: (&str, u16) = ("8.8.8.8", 53);
+const NOWHERE: (&str, u16) = ("0.0.0.0", 0);
+
+#[test]
+fn a_socket_that_was_told_of_is_what_following_would_have_made_it() {
+    let mut machine = machine();
+    told(&mut machine, 3, UDP, [HERE, THERE], 70);
+    assert_eq!(shown(&machine, 3), "10.0.0.5:4000>8.8.8.8:53 Client Udp");
+    // Connected to somebody else in the meantime, and then another socket under the number.
+    told(&mut machine, 3, UDP, [HERE, ("1.1.1.1", 53)], 70);
+    assert_eq!(shown(&machine, 3), "10.0.0.5:4000>1.1.1.1:53 Client Udp");
+    told(&mut machine, 3, UDP, [HERE, NOWHERE], 71);
+    assert_eq!(machine.kind(10, 3), Some(Kind::InetUnbound { v6: false }));
+    told(&mut machine, 3, UDP, [("::1", 9), ("::1", 53)], 72);
+    assert_eq!(shown(&machine, 3), "::1:9>::1:53 Client Udp");
+    told(&mut machine, 3, TCP, [HERE, THERE], 73);
+    assert_eq!(
+        shown(&machine, 3),
+        "10.0.0.5:4000>8.8.8.8:53 Unknown Tcp",
+        "who called cannot be told"
+    );
+}
+
+#[test]
+fn what_was_followed_of_a_socket_survives_being_told() {
+    let mut machine = machine();
+    // A stream that was accepted: first known by its ends, then by its inode.
+    machine.apply(T::SOCKET_ACCEPT4_6_X, 10, |e| {
+        e.i64(4)
+            .bytes(&tuple("10.0.0.9:5555", "10.0.0.5:22"))
+            .u8(0)
+            .u32(0)
+            .u32(0)
+            .u32(0);
+    });
+    for _ in 0..2 {
+        told(
+            &mut machine,
+            4,
+            TCP,
+            [("10.0.0.5", 22), ("10.0.0.9", 5555)],
+            80,
+        );
+        assert_eq!(shown(&machine, 4), "10.0.0.9:5555>10.0.0.5:22 Server Tcp");
+    }
+    told(
+        &mut machine,
+        4,
+        TCP,
+        [("10.0.0.5", 22), ("10.0.0.9", 5556)],
+        81,
+    );
+    assert_eq!(
+        shown(&machine, 4),
+        "10.0.0.5:22>10.0.0.9:5556 Unknown Tcp",
+        "another one under the number"
+    );
+    // A datagram socket that was bound, and whom it spoke to last.
+    told(&mut machine, 5, UDP, [("0.0.0.0", 53), NOWHERE], 90);
+    bind(&mut machine, 5, "0.0.0.0:53");
+    told(&mut machine, 5, UDP, [("0.0.0.0", 53), NOWHERE], 90);
+    recvfrom(&mut machine, 5, "10.0.0.9:7", "10.0.0.5:53");
+    told(&mut machine, 5, UDP, [("0.0.0.0", 53), NOWHERE], 90);
+    assert_eq!(shown(&machine, 5), "10.0.0.9:7>10.0.0.5:53 Server Udp");
+    told(&mut machine, 5, UDP, [("0.0.0.0", 53), NOWHERE], 91);
+    assert_eq!(machine.kind(10, 5), Some(Kind::InetUnbound { v6: false }));
+}
+
+#[test]
+fn unix_and_netlink_sockets_that_were_told_of() {
+    let mut machine = machine();
+    let told = |machine: &mut Machine, own: u64, ino: u64| {
+        machine.apply(T::ITER_TASK_FILE_SOCKET_UNIX_E, 10, |e| {
+            e.u32(6).u16(1).u16(0).u64(own).str("/run/x").u64(ino);
+        });
+    };
+    machine.apply(T::SOCKET_CONNECT_X, 10, |e| {
+        e.i64(0)
+            .bytes(&unix_tuple(0xa, 0xb, "/run/x"))
+            .i64(6)
+            .empty();
+    });
+    let connected = Some(Kind::Unix {
+        source: 0xa,
+        destination: 0xb,
+    });
+    told(&mut machine, 0xa, 1);
+    assert_eq!(machine.kind(10, 6), connected);
+    told(&mut machine, 0xa, 2);
+    let fresh = Some(Kind::Unix {
+        source: 0,
+        destination: 0,
+    });
+    assert_eq!(machine.kind(10, 6), fresh);
+    machine.apply(T::ITER_TASK_FILE_SOCKET_NETLINK_E, 10, |e| {
+        e.u32(6).u16(3).u16(0).u64(3);
+    });
+    assert_eq!(machine.kind(10, 6), Some(Kind::Netlink));
+}

@@ -38,7 +38,7 @@ mod worker;
 pub(crate) use cgroup::started;
 pub use cgroup::{Cgroups, join, sweep};
 pub use janitor::Janitor;
-pub use mounts::cover;
+pub use mounts::{cover, empty};
 pub use plan::{Isolation, TOKEN};
 pub use runtime::Containerd;
 pub use worker::{Setting, Worker};

@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::sched::CloneFlags;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
@@ -42,6 +43,9 @@ const MADE_UP: &[&str] = &[
     "selinuxfs",
     "resctrl",
 ];
+
+/// How much may be written into memory that covers a directory for a thread.
+const MOST_MEMORY: &str = "64m";
 
 /// Where the memory may be mounted while the view is put together. The first that exists.
 const SCRATCH: &[&str] = &["/tmp", "/var/tmp", "/run", "/mnt", "/usr"];
@@ -130,6 +134,45 @@ fn cover_directories() -> Result<(), Failure> {
     // The directory the memory lies over comes last, since it hides the memory.
     for (path, source) in sources.iter().rev() {
         let _ = scratch.overlay(source, Path::new(path));
+    }
+    Ok(())
+}
+
+/// Puts empty memory over directories, for this thread alone, which leaves the mount namespace of its
+/// process for it. What is made there costs no disk and goes with the thread, however it ends. Those
+/// that do not exist are left out.
+///
+/// Only for what needs nothing of the contents of these directories.
+///
+/// # Errors
+/// Which step failed: it takes the right to mount.
+pub fn empty(directories: &[&str]) -> Result<(), Failure> {
+    nix::sched::unshare(CloneFlags::CLONE_NEWNS)
+        .map_err(Failure::at("make a mount namespace for a thread"))?;
+    rustix::mount::mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )
+    .map_err(Failure::at("keep mounts to ourselves"))?;
+    for directory in directories {
+        let Ok(metadata) = fs::metadata(directory) else {
+            continue;
+        };
+        let options = format!(
+            "mode={:o},uid={},gid={},size={MOST_MEMORY}",
+            metadata.mode() & 0o7777,
+            metadata.uid(),
+            metadata.gid()
+        );
+        let options = CString::new(options).map_err(|_| Failure::skipped("a path holds a NUL"))?;
+        rustix::mount::mount(
+            c"event-generator",
+            *directory,
+            c"tmpfs",
+            MountFlags::NOSUID,
+            &*options,
+        )
+        .map_err(Failure::at(format!("put memory over {directory}")))?;
     }
     Ok(())
 }

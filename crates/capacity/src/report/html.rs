@@ -115,7 +115,7 @@ fn push_conditions(out: &mut String, report: &Report) {
         (
             "Load",
             format!(
-                "{} by {} worker{}, {}{}",
+                "{} by {} worker{}, {}{}{}",
                 method.load.join(", "),
                 method.workers,
                 if method.workers == 1 { "" } else { "s" },
@@ -126,6 +126,11 @@ fn push_conditions(out: &mut String, report: &Report) {
                 },
                 if method.pinned {
                     "; load and engine on CPUs of their own"
+                } else {
+                    ""
+                },
+                if method.in_memory {
+                    "; files made in memory"
                 } else {
                     ""
                 }

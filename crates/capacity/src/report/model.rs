@@ -73,6 +73,9 @@ pub struct Method {
     pub precision: f64,
     /// Whether load and engine had CPUs of their own.
     pub pinned: bool,
+    /// Whether the load made its files in memory of its own, instead of on the disk.
+    #[serde(default)]
+    pub in_memory: bool,
     /// How alerts came, like `gRPC unix:///run/falco/falco.sock`.
     pub alerts: String,
 }

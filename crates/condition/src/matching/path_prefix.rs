@@ -13,6 +13,8 @@ pub(crate) const MAX_LENGTH: usize = 4096;
 pub(crate) struct PathPrefixes {
     /// The root first.
     levels: Vec<Level>,
+    /// How the first components of absolute paths of the set may begin, a bit of [`beginning`] each.
+    beginnings: [u64; 4],
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +30,7 @@ impl PathPrefixes {
     pub(crate) fn new<'a>(paths: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut prefixes = Self {
             levels: vec![Level::default()],
+            beginnings: [0; 4],
         };
         for path in paths.into_iter().filter(|path| path.len() <= MAX_LENGTH) {
             let mut rest = path;
@@ -40,11 +43,47 @@ impl PathPrefixes {
             }
             prefixes.levels[level].end |= !first;
         }
+        prefixes.beginnings = prefixes.beginnings();
         prefixes
+    }
+
+    /// All of them where a path of the set is not absolute, is the root, or begins with a pattern.
+    fn beginnings(&self) -> [u64; 4] {
+        let root = &self.levels[0];
+        let top = root.literals.get(&b""[..]).map(|&top| &self.levels[top]);
+        let all = [u64::MAX; 4];
+        let Some(top) = top else {
+            return if root.literals.is_empty() && root.patterns.is_empty() {
+                [0; 4]
+            } else {
+                all
+            };
+        };
+        if root.literals.len() > 1 || !root.patterns.is_empty() || root.end {
+            return all;
+        }
+        if top.end || !top.patterns.is_empty() {
+            return all;
+        }
+        let mut beginnings = [0; 4];
+        for component in top.literals.keys() {
+            let bit = beginning(component);
+            beginnings[bit / 64] |= 1 << (bit % 64);
+        }
+        beginnings
     }
 
     /// Whether a path is in the set or below a path of it.
     pub(crate) fn contains(&self, path: &[u8]) -> bool {
+        // Most paths are told apart by two bytes.
+        if let [b'/', component @ ..] = path
+            && component.first() != Some(&b'/')
+        {
+            let bit = beginning(component);
+            if self.beginnings[bit / 64] >> (bit % 64) & 1 == 0 {
+                return false;
+            }
+        }
         self.contains_from(0, path, true)
     }
 
@@ -98,6 +137,17 @@ impl PathPrefixes {
     }
 }
 
+/// A number below 256 for the first two bytes of a component; what follows it is not looked at.
+fn beginning(component: &[u8]) -> usize {
+    let byte = |at: usize| match component.get(at) {
+        None | Some(b'/') => 0,
+        Some(&byte) => usize::from(byte),
+    };
+    let first = byte(0);
+    let second = if first == 0 { 0 } else { byte(1) };
+    (first * 37 + second) % 256
+}
+
 /// The next component and what follows it. An absolute path begins with an empty component, so
 /// that `var` and `/var` are different.
 fn next_component(path: &[u8], first: bool) -> Option<(&[u8], &[u8])> {
@@ -132,6 +182,21 @@ mod tests {
         assert!(!contains(&[""], "/etc"));
         assert!(!contains(&[], "/etc"));
         assert!(!contains(&["/"], ""));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_ruled_out_by_its_beginning_is_not_there(
+            paths in proptest::collection::vec("(/{0,2}[ab*?.]{0,2}){0,3}", 0..5),
+            path in "(/{0,2}[ab.]{0,2}){0,4}",
+        ) {
+            let prefixes = PathPrefixes::new(paths.iter().map(|path| path.as_bytes()));
+            let path = path.as_bytes();
+            proptest::prop_assert_eq!(
+                prefixes.contains(path),
+                prefixes.contains_from(0, path, true)
+            );
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::stand::Stand;
 use super::{folder, limited, machine, results};
 use crate::alerts::{self, Ear, Tally};
 use crate::cli::{AlertFlags, CapacityFlags, Given, Pin};
-use crate::load::{Descriptors, Load, Task};
+use crate::load::{Descriptors, Files, Load, Setting, Task};
 use crate::log::Log;
 use crate::selection::Selection;
 use crate::watch::{Process, Watch};
@@ -266,6 +266,7 @@ impl<'a> Test<'a> {
                 criterion: self.criterion(),
                 precision: flags.precision,
                 pinned: self.engine_cpus.is_some(),
+                in_memory: false,
                 alerts: String::new(),
             },
             runs: Vec::new(),
@@ -282,16 +283,17 @@ impl<'a> Test<'a> {
         progress: &Progress,
     ) -> Result<Run, Error> {
         let began = Instant::now();
-        let mut tasks = self.tasks(progress)?;
+        let tasks = self.tasks(progress)?;
         let folder = folder::new()?;
         let tally = Arc::new(Tally::new(tasks.iter().map(|task| task.name)));
         progress.phase("starting the engine", None);
         let mut under_test = self.start(number, limits, folder.path(), &tally, progress.log())?;
-        let (load, names) = self.load(&mut tasks, &tally, &mut under_test, progress)?;
+        let (load, names, files) = self.load(tasks, &tally, &mut under_test, progress)?;
         report.method.load = names
             .iter()
             .map(|name| action::short_name(name).to_owned())
             .collect();
+        report.method.in_memory = files == Files::InMemory;
         if let Some(ear) = &under_test.ear {
             report.method.alerts = ear.address().to_owned();
         }
@@ -458,25 +460,42 @@ impl<'a> Test<'a> {
         }
     }
 
+    /// Starts the threads of the load. Files are made in memory where that can be done, because how fast
+    /// a disk makes files differs from minute to minute.
+    fn workers(&self, tasks: Vec<Task>) -> Result<(Load, Files), Error> {
+        let start = |tasks: Vec<Task>, files: Files| {
+            let setting = Setting {
+                descriptors: Descriptors::Own,
+                files,
+            };
+            Load::start(tasks, usize::from(self.workers), setting)
+                .map_err(Error::io("start the threads of the load"))
+        };
+        let makes_files = tasks.iter().any(|task| !task.writes.is_empty());
+        if makes_files && !self.flags.article {
+            let load = start(tasks.clone(), Files::InMemory)?;
+            if load.refused().is_empty() {
+                return Ok((load, Files::InMemory));
+            }
+        }
+        Ok((start(tasks, Files::InPlace)?, Files::InPlace))
+    }
+
     /// Makes the load ready, without the actions whose alerts do not come.
     fn load(
         &self,
-        tasks: &mut Vec<Task>,
+        tasks: Vec<Task>,
         tally: &Tally,
         under_test: &mut UnderTest,
         progress: &Progress,
-    ) -> Result<(Load, Vec<String>), Error> {
-        let start = |tasks: Vec<Task>, workers: u16| {
-            Load::start(tasks, usize::from(workers), Descriptors::Own)
-                .map_err(Error::io("start the threads of the load"))
-        };
+    ) -> Result<(Load, Vec<String>, Files), Error> {
         let names: Vec<String> = tasks.iter().map(|task| task.name.to_owned()).collect();
-        let mut load = start(std::mem::take(tasks), self.workers)?;
+        let (mut load, files) = self.workers(tasks)?;
         for (at, failure) in load.refused() {
             progress.warn(&format!("{} is left out: {failure}", names[*at]));
         }
         let Some(ear) = &under_test.ear else {
-            return Ok((load, names));
+            return Ok((load, names, files));
         };
         if load.is_idle() {
             return Err(Error::NothingToDo);
@@ -520,7 +539,7 @@ impl<'a> Test<'a> {
             ));
         }
         load.leave_out(&missing);
-        Ok((load, names))
+        Ok((load, names, files))
     }
 
     /// Waits for alerts; those that do not come.

@@ -37,7 +37,7 @@ pub use counters::{Sample, TaskSample};
 pub use schedule::Schedule;
 pub use syscalls::SyscallLoad;
 pub use task::Task;
-pub use worker::Descriptors;
+pub use worker::{Descriptors, Files, Setting};
 
 use std::io;
 use std::sync::Arc;
@@ -121,7 +121,12 @@ impl Load {
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub fn start(tasks: Vec<Task>, workers: usize, descriptors: Descriptors) -> io::Result<Self> {
+    pub fn start(
+        tasks: Vec<Task>,
+        workers: usize,
+        setting: impl Into<Setting>,
+    ) -> io::Result<Self> {
+        let setting = setting.into();
         let calls = tasks.iter().map(|task| task.calls).collect();
         let tasks = Arc::new(tasks);
         let mut load = Self {
@@ -134,7 +139,7 @@ impl Load {
         };
         let mut wanted = vec![true; tasks.len()];
         for number in 0..workers.max(1) {
-            let refused = load.add_worker(number, workers.max(1), &tasks, &wanted, descriptors)?;
+            let refused = load.add_worker(number, workers.max(1), &tasks, &wanted, setting)?;
             for (at, failure) in refused {
                 wanted[at] = false;
                 // What one worker could do and another cannot, such as one more of a scarce thing, is
@@ -153,7 +158,7 @@ impl Load {
         workers: usize,
         tasks: &Arc<Vec<Task>>,
         wanted: &[bool],
-        descriptors: Descriptors,
+        setting: Setting,
     ) -> io::Result<Vec<(usize, Failure)>> {
         let (orders, ordered) = channel();
         let (answer, answers) = channel();
@@ -169,7 +174,7 @@ impl Load {
         let (tasks, wanted) = (Arc::clone(tasks), wanted.to_vec());
         let thread = std::thread::Builder::new()
             .name(format!("load-{number}"))
-            .spawn(move || worker.work(&tasks, &wanted, descriptors))?;
+            .spawn(move || worker.work(&tasks, &wanted, setting))?;
         self.hands.push(Hand {
             orders: Some(orders),
             answers,

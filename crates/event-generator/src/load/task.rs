@@ -1,15 +1,20 @@
 //! What a load does.
 
+use std::sync::Arc;
+
 use action::{Action, Context, Failure, Prepared};
 
-type Prepare = Box<dyn Fn() -> Result<Prepared, Failure> + Send + Sync>;
+type Prepare = Arc<dyn Fn() -> Result<Prepared, Failure> + Send + Sync>;
 
 /// Something that is done again and again.
+#[derive(Clone)]
 pub struct Task {
     /// Its name. Of an action: `package.Name`.
     pub name: &'static str,
     /// System calls that one act makes, where that is known.
     pub calls: Option<u64>,
+    /// Directories below which it makes files.
+    pub writes: &'static [&'static str],
     prepare: Prepare,
 }
 
@@ -22,14 +27,18 @@ impl Task {
         Self {
             name,
             calls: None,
-            prepare: Box::new(prepare),
+            writes: &[],
+            prepare: Arc::new(prepare),
         }
     }
 
     /// An action.
     pub fn of_action(action: &'static Action, context: &Context) -> Self {
         let context = context.clone();
-        Self::new(action.name, move || action.prepare(&context))
+        Self {
+            writes: action.writes,
+            ..Self::new(action.name, move || action.prepare(&context))
+        }
     }
 
     /// The same, when it is known how many system calls an act makes.

@@ -227,6 +227,47 @@ fn workers_have_descriptors_of_their_own() {
     }
 }
 
+/// What a worker makes in memory is where it belongs for the worker, and nowhere for everybody else.
+#[test]
+fn files_in_memory_are_seen_by_the_worker_alone() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: mounting takes root");
+        return;
+    }
+    let directory: &'static str = tempfile::tempdir()
+        .unwrap()
+        .keep()
+        .to_str()
+        .unwrap()
+        .to_owned()
+        .leak();
+    let there = format!("{directory}/there");
+    std::fs::write(&there, "").unwrap();
+    let (sender, seen) = channel();
+    let sender = Mutex::new(sender);
+    let mut task = Task::new("make", move || {
+        let new = format!("{directory}/new");
+        std::fs::write(&new, "").unwrap();
+        let files = [&there, &new].map(|path| std::path::Path::new(path).exists());
+        sender.lock().unwrap().send(files).unwrap();
+        Ok(Prepared::new(|| Ok(())))
+    });
+    task.writes = Box::leak(Box::new([directory, "/no/such/directory"]));
+    let setting = Setting {
+        descriptors: Descriptors::Own,
+        files: Files::InMemory,
+    };
+    let load = Load::start(vec![task], 2, setting).unwrap();
+    assert!(load.refused().is_empty(), "{:?}", load.refused());
+    for _ in 0..2 {
+        assert_eq!(seen.recv().unwrap(), [false, true]);
+    }
+    let found: Vec<_> = std::fs::read_dir(directory).unwrap().collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    drop(load);
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
 /// Not a test but a measurement;
 /// `cargo test --release -p event-generator -- --ignored --nocapture acts_a_second`.
 #[test]

@@ -22,6 +22,36 @@ pub enum Descriptors {
     Shared,
 }
 
+/// Where files are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Files {
+    /// Where they belong.
+    InPlace,
+    /// There, but in empty memory that only the worker sees: neither the speed of a disk nor its moods
+    /// are measured, and nothing can stay. Takes root, and tasks that need nothing of what is there
+    /// already; the others are refused.
+    InMemory,
+}
+
+/// What a worker has for itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// Whose descriptors it uses.
+    pub descriptors: Descriptors,
+    /// Where it makes files.
+    pub files: Files,
+}
+
+impl From<Descriptors> for Setting {
+    /// With files in place.
+    fn from(descriptors: Descriptors) -> Self {
+        Self {
+            descriptors,
+            files: Files::InPlace,
+        }
+    }
+}
+
 /// What a worker is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
@@ -81,10 +111,18 @@ const EAR: Duration = Duration::from_millis(10);
 const SLOW: u64 = 20_000;
 const STRIDE: u32 = 16;
 
+/// Memory over every directory in which a task makes files.
+fn put_memory_over(tasks: &[Task]) -> Result<(), Failure> {
+    let mut directories: Vec<&str> = tasks.iter().flat_map(|task| task.writes).copied().collect();
+    directories.sort_unstable();
+    directories.dedup();
+    action::sandbox::empty(&directories)
+}
+
 impl Worker {
     /// The thread's life: makes its tasks ready, then follows orders until there are no more.
-    pub(super) fn work(self, tasks: &[Task], wanted: &[bool], descriptors: Descriptors) {
-        if descriptors == Descriptors::Own {
+    pub(super) fn work(self, tasks: &[Task], wanted: &[bool], setting: Setting) {
+        if setting.descriptors == Descriptors::Own {
             // Before anything is opened. Can only fail for want of memory, and then nothing is lost
             // but speed.
             let _ = nix::sched::unshare(CloneFlags::CLONE_FILES);
@@ -92,8 +130,16 @@ impl Worker {
         wake_precisely();
         let mut refused = Vec::new();
         let mut turns = Vec::new();
+        let memory = match setting.files {
+            Files::InPlace => Ok(()),
+            Files::InMemory => put_memory_over(tasks),
+        };
         for (place, task) in tasks.iter().enumerate().filter(|(at, _)| wanted[*at]) {
-            match task.prepare() {
+            let prepared = match &memory {
+                Ok(()) => task.prepare(),
+                Err(failure) => Err(Failure::skipped(failure.to_string())),
+            };
+            match prepared {
                 Ok(prepared) => turns.push(Turn::new(place, prepared)),
                 Err(failure) => refused.push((place, failure)),
             }

@@ -3,7 +3,6 @@
 // Sockets. Addresses come from the kernel's own socket wherever it has them: what a caller points
 // to may have changed by now.
 
-#define EINPROGRESS 115
 #define SOCK_NONBLOCK 00004000
 #define SOCK_CLOEXEC 02000000
 

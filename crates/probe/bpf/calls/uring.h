@@ -186,6 +186,8 @@ __noinline int send_request(u64 req, s64 res)
     if (res >= 0 && res < NO_DESCRIPTOR && task)
         file = file_of(task, res);
     if (request->nr == NR_CONNECT) {
+        if (is_told_of(NR_CONNECT))
+            tell_socket(request->fd, POINTER(struct io_kiocb, req, file), request->tid);
         struct record r = {scratch->record, HEADER_SIZE + 2 * PARAMS_SOCKET_CONNECT_X, 0};
         put_uring_connect(&r, scratch, req, request, res);
         send(&r, cpu, time, request->tid, EVENT_SOCKET_CONNECT_X,

@@ -84,6 +84,10 @@ impl State {
             | T::SYSCALL_OPENAT2_X
             | T::SYSCALL_OPEN_BY_HANDLE_AT_X => return self.open(event),
             T::ITER_TASK_FILE_REGULAR_E => self.note_file(event),
+            T::ITER_TASK_FILE_SOCKET_INET_E
+            | T::ITER_TASK_FILE_SOCKET_INET6_E
+            | T::ITER_TASK_FILE_SOCKET_UNIX_E
+            | T::ITER_TASK_FILE_SOCKET_NETLINK_E => self.note_socket(event),
             T::SYSCALL_DUP_1_X | T::SYSCALL_DUP2_X | T::SYSCALL_DUP3_X => return self.dup(event),
             T::SYSCALL_FCNTL_X => return self.fcntl(event),
             T::SYSCALL_PIPE_X | T::SYSCALL_PIPE2_X => return self.pipe(event),

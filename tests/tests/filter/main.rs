@@ -1,5 +1,7 @@
 //! The kernel filter on the live kernel: it changes what reaches user space, and no alert.
 
+mod sockets;
+
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::{self, File};
