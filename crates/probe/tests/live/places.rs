@@ -19,10 +19,12 @@ fn tables(named: &[u8]) -> Tables {
             tests: Vec::new(),
             processes: vec![(1, 1)],
             paths: [None, None],
+            peer: None,
             masks: vec![1; 256],
         }],
         names: vec![(named.to_vec(), [1, 1])],
         others: [0, 1],
+        unnoted: Vec::new(),
     }
 }
 
