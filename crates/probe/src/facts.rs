@@ -182,7 +182,9 @@ fn value_of(thread: &Known<'_>) -> Option<[u8; KNOWN_BYTES]> {
     let mut value = [0; KNOWN_BYTES];
     let (name, place) = value.split_at_mut(16);
     // A NUL ends names.
-    name[..15].get_mut(..thread.name.len())?.copy_from_slice(thread.name);
+    name[..15]
+        .get_mut(..thread.name.len())?
+        .copy_from_slice(thread.name);
     place[..4].copy_from_slice(&(thread.place as u32).to_ne_bytes());
     Some(value)
 }
