@@ -153,11 +153,11 @@ impl Probe {
         let mut tids = Vec::new();
         for thread in threads {
             let tid = thread.tid.to_ne_bytes();
-            // The rest, where there are very many, stays unknown.
             let Some(value) = value_of(&thread) else {
                 continue;
             };
             if table.update(&tid, &value, MapFlags::ANY).is_err() {
+                // The table is full: the rest stays unknown.
                 break;
             }
             tids.push(tid);
